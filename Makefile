@@ -1,0 +1,87 @@
+# Everything a person needs: make demo, make test. `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+WORKSPACE ?= demo
+
+# The install directories of one checkout must not be confused with an activated environment of another.
+unexport VIRTUAL_ENV
+export UV_PYTHON_DOWNLOADS = never
+
+# A directory of wheels that pip knows is one that uv should know: there may be a torch in it that fits this machine.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+# Without an NVIDIA driver on Linux, PyTorch's own CPU build spares gigabytes of CUDA packages.
+TORCH_BACKEND ?= $(if $(UV_FIND_LINKS),,$(if $(filter Linux,$(shell uname -s)),auto,))
+TORCH := 'torch>=2.13,<2.14' 'torchvision>=0.28,<0.29'
+CUDA := torch torchvision triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti \
+  nvidia-cuda-nvrtc nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver \
+  nvidia-cusparse nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
+COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-emit-find-links --no-header --no-annotate
+
+.PHONY: help install demo test check lint types layers docs bench lock clean
+
+help:  ## List what can be made.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/uv: requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "yolops needs Python 3.11 or newer; this is $$($(PYTHON) -V). Try: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+# torch first, so that the build that fits the machine is there before anything else asks for one.
+$(VENV)/torch.done: $(BIN)/uv
+	$(UV) pip install --quiet --python $(BIN)/python $(if $(TORCH_BACKEND),--torch-backend=$(TORCH_BACKEND)) $(TORCH)
+	@touch $@
+
+$(VENV)/install.done: $(VENV)/torch.done requirements/train.txt pyproject.toml
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements/train.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+$(VENV)/dev.done: $(VENV)/install.done requirements/dev.txt
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements/dev.txt
+	@touch $@
+
+install: $(VENV)/install.done  ## Create .venv with yolops, the local platform and the trainer in it.
+
+demo: install  ## Start the local platform, train a YOLO11 model on a generated dataset, register it as champion.
+	@$(BIN)/yolops --workspace $(WORKSPACE) demo
+
+test: check  ## Set up what the tests need and run all of them.
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report term:skip-covered
+
+check: $(VENV)/dev.done lint types layers docs  ## Lint, types, layers, documents.
+
+lint: $(VENV)/dev.done
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/zizmor --offline --quiet .github
+
+types: $(VENV)/dev.done
+	$(BIN)/mypy
+
+layers: $(VENV)/dev.done
+	$(BIN)/lint-imports --no-cache
+
+docs: $(VENV)/dev.done
+	$(BIN)/python docs/generate.py --check
+	$(BIN)/zensical build --strict --clean
+
+bench: $(VENV)/dev.done  ## Measure against named peers; each benchmark prints a ratio.
+	$(BIN)/python -m benchmarks
+
+lock: $(BIN)/uv  ## Compile requirements/*.txt anew.
+	$(UV) $(COMPILE) requirements/uv.in -o requirements/uv.txt
+	$(UV) $(COMPILE) pyproject.toml --extra local --extra train $(addprefix --no-emit-package ,$(CUDA)) -o requirements/train.txt
+	$(UV) $(COMPILE) pyproject.toml --all-extras --group dev $(addprefix --no-emit-package ,$(CUDA)) -o requirements/dev.txt
+
+clean:  ## Stop what runs and remove what was made.
+	@if [ -x $(BIN)/yolops ] && [ -d $(WORKSPACE) ]; then $(BIN)/yolops --workspace $(WORKSPACE) down; fi
+	rm -rf $(VENV) $(WORKSPACE) site .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find src tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,41 @@
+"""The tree of commands, and the options that stand before any of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from yolops import __version__
+from yolops.cli.session import Session
+from yolops.platform.workspace import Workspace
+
+HELP = "Train YOLO detectors with MLflow: on this laptop, on your own server in AWS, or in SageMaker Studio."
+
+
+def application() -> typer.Typer:
+    """Build the command line."""
+    app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.callback()(_options)
+    return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"yolops {__version__}")
+        raise typer.Exit
+
+
+def _options(
+    context: typer.Context,
+    workspace: Annotated[
+        Path, typer.Option("--workspace", "-w", envvar="YOLOPS_WORKSPACE", help="The directory to work in.")
+    ] = Path(),
+    as_json: Annotated[bool, typer.Option("--json", help="Print results as JSON on stdout.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also say what is done behind.")] = False,
+    version: Annotated[  # noqa: ARG001 - typer calls its callback
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    context.obj = Session(Workspace(workspace.absolute()), as_json=as_json, verbose=verbose)

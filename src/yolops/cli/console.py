@@ -1,0 +1,117 @@
+"""How the product speaks: data on stdout, everything else on stderr, plain lines where no person is watching."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console as RichConsole
+from rich.table import Table
+
+from yolops import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from yolops.errors import YolopsError
+    from yolops.findings import Finding
+
+ISSUES = "https://github.com/yolops/yolops/issues"
+
+
+class Console:
+    """Prints for one command.
+
+    Args:
+        as_json: print data as JSON on stdout instead of tables.
+        verbose: also print what is only interesting when something is wrong.
+    """
+
+    def __init__(self, *, as_json: bool = False, verbose: bool = False) -> None:
+        self.as_json = as_json
+        self.verbose = verbose
+        self._out = RichConsole(file=sys.stdout, soft_wrap=True, highlight=False)
+        self._err = RichConsole(file=sys.stderr, soft_wrap=True, highlight=False)
+
+    def data(self, value: object, *shown: object) -> None:
+        """Show a result: `value` with `--json`, else each of `shown` (text or rich renderables)."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+            return
+        for item in shown:
+            self._out.print(item)
+
+    def note(self, line: str) -> None:
+        """Say what is going on, on stderr."""
+        self._err.print(line, markup=False)
+
+    def warn(self, line: str) -> None:
+        """Say what a person should know before they go on, on stderr."""
+        self._err.print(f"[yellow]warning:[/] {_escape(line)}")
+
+    def detail(self, line: str) -> None:
+        """Say what is only interesting when something is wrong: shown with `--verbose`."""
+        if self.verbose:
+            self._err.print(line, style="dim", markup=False)
+
+    def findings(self, findings: Sequence[Finding], *, most: int = 20) -> None:
+        """Print findings on stderr, the worst first, at most `most` of them."""
+        colors = {"error": "red", "warning": "yellow", "info": "cyan"}
+        ranked = sorted(findings, key=lambda finding: list(colors).index(finding.severity))
+        for finding in ranked[:most]:
+            color = colors[finding.severity]
+            where, what, fix = _escape(finding.where), _escape(finding.what), _escape(finding.fix)
+            self._err.print(f"[{color}]{finding.severity.value}[/] {where}: {what}\n    [dim]{fix}[/]")
+        if len(ranked) > most:
+            self.note(f"... and {len(ranked) - most} more (--json lists all)")
+
+    @contextmanager
+    def working(self, text: str) -> Iterator[None]:
+        """Show that something is going on: a spinner for a person, one line elsewhere."""
+        if self._err.is_terminal:
+            with self._err.status(text):
+                yield
+        else:
+            self.note(text)
+            yield
+
+
+def table(*columns: str, rows: Sequence[Sequence[Any]]) -> Table:
+    """Return a table for `Console.data`: numbers to the right, everything else to the left."""
+    result = Table(box=None, header_style="bold", pad_edge=False)
+    for index, column in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
+        result.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        result.add_row(*(_escape(_cell(value)) for value in row))
+    return result
+
+
+def print_error(error: YolopsError) -> None:
+    """Print an error a person can mend: where and what, then what to do."""
+    err = RichConsole(file=sys.stderr, soft_wrap=True, highlight=False)
+    err.print(f"[red]error:[/] {_escape(error.message)}")
+    if error.hint:
+        err.print(f"[cyan]  try:[/] {_escape(error.hint)}")
+
+
+def print_bug(error: Exception, *, verbose: bool) -> None:
+    """Print a traceback and where to report it: nobody using the program did anything wrong."""
+    limit = None if verbose else -8
+    sys.stderr.write("".join(traceback.format_exception(error, limit=limit)))
+    sys.stderr.write(
+        f"\nThis is a bug in yolops {__version__}. Please report it with the lines above: {ISSUES}\n"
+    )
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _escape(text: str) -> str:
+    return text.replace("[", r"\[")

@@ -1,0 +1,1 @@
+"""YOLO datasets: read, check, convert, generate, fingerprint."""

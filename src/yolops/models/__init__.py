@@ -1,0 +1,1 @@
+"""A trained model: the MLflow model it becomes, and the registry it lives in."""

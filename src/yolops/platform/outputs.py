@@ -1,0 +1,35 @@
+"""The one value that describes a platform: the same fields in every mode."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """Where a platform runs."""
+
+    LOCAL = "local"
+    CUSTOM = "custom"
+    STUDIO = "studio"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What anything that talks to a platform needs to know of it.
+
+    Attributes:
+        mode: where it runs.
+        tracking_uri: what `MLFLOW_TRACKING_URI` must be to reach its MLflow.
+        artifact_uri: where the artifacts of its runs are kept.
+        ui_url: the address of the MLflow UI for a browser.
+    """
+
+    mode: Mode
+    tracking_uri: str
+    artifact_uri: str
+    ui_url: str
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the fields as plain strings, for `--json`."""
+        return {name: str(value) for name, value in asdict(self).items()}

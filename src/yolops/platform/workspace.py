@@ -1,0 +1,49 @@
+"""The directory a person works in, and where in it yolops keeps its own things."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from yolops.errors import YolopsError
+
+SETTINGS = "terraform.tfvars"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A directory with a person's settings (`terraform.tfvars`, absent in local mode) and our state (`.yolops/`).
+
+    Attributes:
+        root: the absolute path of the directory; it need not exist yet.
+    """
+
+    root: Path
+
+    @property
+    def state(self) -> Path:
+        """Where yolops keeps what it must remember."""
+        return self.root / ".yolops"
+
+    @property
+    def settings(self) -> Path:
+        """The one file of settings; absent in local mode."""
+        return self.root / SETTINGS
+
+    def create_state(self) -> Path:
+        """Make the state directory, with a `.gitignore` that keeps it out of version control, and return it.
+
+        Raises:
+            YolopsError: the directory cannot be written.
+        """
+        try:
+            self.state.mkdir(parents=True, exist_ok=True)
+            ignore = self.state / ".gitignore"
+            if not ignore.exists():
+                ignore.write_text("*\n", encoding="utf-8")
+        except OSError as error:
+            raise YolopsError(
+                f"{self.state}: cannot be written ({error.strerror})",
+                "give another directory with --workspace, or make this one writable",
+            ) from error
+        return self.state

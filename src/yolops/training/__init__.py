@@ -1,0 +1,1 @@
+"""A training run: what was asked for, the trainer that does it, and what reaches MLflow."""
