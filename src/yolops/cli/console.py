@@ -102,9 +102,7 @@ def print_bug(error: Exception, *, verbose: bool) -> None:
     """Print a traceback and where to report it: nobody using the program did anything wrong."""
     limit = None if verbose else -8
     sys.stderr.write("".join(traceback.format_exception(error, limit=limit)))
-    sys.stderr.write(
-        f"\nThis is a bug in yolops {__version__}. Please report it with the lines above: {ISSUES}\n"
-    )
+    sys.stderr.write(f"\nThis is a bug in yolops {__version__}. Please report it with the lines above: {ISSUES}\n")
 
 
 def _cell(value: object) -> str:
