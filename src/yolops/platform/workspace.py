@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yolops.errors import YolopsError
+from yolops.platform.outputs import Mode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +33,19 @@ class Workspace:
     def settings(self) -> Path:
         """The one file of settings; absent in local mode."""
         return self.root / SETTINGS
+
+    def mode(self) -> Mode:
+        """Return where the platform of this workspace runs: `local` where there are no settings.
+
+        Raises:
+            YolopsError: there are settings, which only the modes in AWS have.
+        """
+        if self.settings.exists():
+            raise YolopsError(
+                f"{self.settings}: the modes in AWS arrive with `yolops init` in a later release",
+                f"for local mode, use a workspace without {SETTINGS} (--workspace DIRECTORY)",
+            )
+        return Mode.LOCAL
 
     def create_state(self) -> Path:
         """Make the state directory, with a `.gitignore` that keeps it out of version control, and return it.

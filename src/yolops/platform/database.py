@@ -1,0 +1,51 @@
+"""A copy of the local database before another MLflow changes its tables.
+
+`mlflow server` migrates an older database when it starts, without asking, and there is no way back: MLflow has no
+downgrade command, and a migration that is killed half-way cannot be resumed. The copy is the way back.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from yolops.errors import YolopsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def copy_before(database: Path, version: str) -> Path:
+    """Copy a SQLite database to `<name>.before-<version>`, never over an older copy, and return the copy.
+
+    Args:
+        database: the file; a server may be writing to it.
+        version: the MLflow that is about to change it.
+
+    Raises:
+        YolopsError: it cannot be read, or the copy cannot be written.
+    """
+    target = _unused(database.with_name(f"{database.name}.before-{version}"))
+    draft = target.with_name(target.name + ".part")
+    try:
+        draft.unlink(missing_ok=True)
+        # sqlite's own backup sees what is still in its write-ahead log; copying the file would not.
+        with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(draft)) as copy:
+            source.backup(copy)
+        draft.replace(target)
+    except (OSError, sqlite3.Error) as error:
+        raise YolopsError(
+            f"{database}: cannot be copied before MLflow {version} changes it ({error})",
+            "make room on the disk; if the file is damaged, put a copy of yours in its place",
+        ) from error
+    return target
+
+
+def _unused(path: Path) -> Path:
+    number = 1
+    candidate = path
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.name}.{number}")
+    return candidate

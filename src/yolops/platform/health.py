@@ -1,0 +1,43 @@
+"""What can be seen of a local server from outside: its process lives, it listens on its port, and it answers."""
+
+from __future__ import annotations
+
+import urllib.request
+from typing import TYPE_CHECKING
+
+from yolops import process
+from yolops.platform.ports import LOOPBACK
+
+if TYPE_CHECKING:
+    from yolops.platform.server_record import ServerRecord
+
+HEALTH_PATIENCE_S = 3.0
+
+
+def address(port: int) -> str:
+    """Return the address of the server on a port of this machine."""
+    return f"http://{LOOPBACK}:{port}"
+
+
+def is_alive(record: ServerRecord) -> bool:
+    """Return whether the recorded process runs; a later one with its number does not count."""
+    return record.process is not None and process.is_running(record.process)
+
+
+def listens(record: ServerRecord) -> bool:
+    """Return whether the recorded process, or one it started, has the recorded port."""
+    return record.process is not None and record.port in process.listening_ports(record.process)
+
+
+def answers(record: ServerRecord) -> bool:
+    """Return whether the recorded process itself answers, rather than whatever else has its port by now."""
+    return is_alive(record) and listens(record) and _is_healthy(record.port)
+
+
+def _is_healthy(port: int) -> bool:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy reaches this loopback
+    try:
+        with direct.open(f"{address(port)}/health", timeout=HEALTH_PATIENCE_S) as answer:
+            return bool(answer.status == 200)
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,114 @@
+"""How the local MLflow server is started: pure values, worked out before anything runs."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from yolops.errors import YolopsError
+from yolops.platform.ports import LOOPBACK
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+DATABASE = "mlflow.db"
+ARTIFACTS = "artifacts"
+
+# Seconds uvicorn lets running requests end when it is asked to stop.
+GRACEFUL_SHUTDOWN_S = 5
+
+# What a person's shell may hold for another MLflow, and which must not change this one. An empty value counts as absent
+# for the options of `mlflow server`; MLflow's own booleans refuse an empty one.
+NOT_INHERITED = {
+    **dict.fromkeys(
+        (
+            "MLFLOW_DEFAULT_ARTIFACT_ROOT",
+            "MLFLOW_EXPOSE_PROMETHEUS",
+            "MLFLOW_GUNICORN_OPTS",
+            "MLFLOW_READ_REPLICA_BACKEND_STORE_URI",
+            "MLFLOW_REGISTRY_STORE_URI",
+            "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS",
+            "MLFLOW_SERVER_X_FRAME_OPTIONS",
+            "MLFLOW_STATIC_PREFIX",
+            "MLFLOW_TRACE_ARCHIVAL_CONFIG",
+            "MLFLOW_WORKSPACE_STORE_URI",
+        ),
+        "",
+    ),
+    "MLFLOW_ARTIFACTS_ONLY": "false",
+    "MLFLOW_ENABLE_WORKSPACES": "false",
+    "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "false",
+}
+
+
+def server_argv(port: int) -> list[str]:
+    """Return the command of the server, to be run in the state directory.
+
+    The database and the artifacts are named relative to it: SQLAlchemy 2.1 decodes `%20` in the path of a SQLite
+    address and 2.0 does not, so no absolute path with a space or a `?` in it works with both.
+    """
+    names = (LOOPBACK, "localhost")
+    hosts = ",".join([f"{name}:{port}" for name in names] + list(names))
+    return [
+        *(sys.executable, "-m", "mlflow", "server"),
+        *("--host", LOOPBACK, "--port", str(port)),
+        *("--backend-store-uri", f"sqlite:///{DATABASE}"),
+        *("--artifacts-destination", ARTIFACTS, "--serve-artifacts"),
+        *("--allowed-hosts", hosts),
+        # One process is enough for one person, and starts in a quarter of the memory of MLflow's four.
+        *("--workers", "1"),
+        # A training writes thousands of requests: a line for each would hide the lines that matter.
+        *("--uvicorn-opts", f"--no-access-log --timeout-graceful-shutdown {GRACEFUL_SHUTDOWN_S}"),
+    ]
+
+
+def server_environment(bytecode: Path | None) -> Mapping[str, str]:
+    """Return what is added to the environment of the server.
+
+    Args:
+        bytecode: where the server keeps compiled Python, if nobody else keeps it.
+    """
+    environment = {
+        **NOT_INHERITED,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        # Judges and scorers of language models run as jobs; a detector needs none of their five more processes.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    if bytecode is not None:
+        environment |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(bytecode)}
+    return environment
+
+
+def bytecode_directory() -> Path | None:
+    """Return where the server should keep compiled Python, or None where Python already keeps it.
+
+    Many container images set `PYTHONDONTWRITEBYTECODE` to save space. MLflow is imported twice per start, and compiling
+    it each time takes 24 s instead of 9 s on two cores.
+    """
+    spec = importlib.util.find_spec("mlflow")
+    if not sys.dont_write_bytecode or spec is None or spec.origin is None:
+        return None
+    if Path(importlib.util.cache_from_source(spec.origin)).exists():
+        return None
+    try:
+        return Path.home() / ".cache" / "yolops" / "bytecode"
+    except RuntimeError:  # this user has no home
+        return None
+
+
+def server_version(path: Sequence[str] | None = None) -> str:
+    """Return the version of the installed MLflow server.
+
+    Args:
+        path: the directories to look in; those of this Python if absent.
+
+    Raises:
+        YolopsError: only the client (mlflow-skinny) is installed.
+    """
+    found = importlib.metadata.distributions(name="mlflow", path=list(sys.path if path is None else path))
+    for distribution in found:
+        return distribution.version
+    raise YolopsError("the MLflow server is not installed here, only its client", "pip install 'yolops[local]'")

@@ -1,0 +1,276 @@
+"""The one door to child processes: argument lists only, never a shell, never a question on stdin.
+
+A process started in the background outlives the command that started it, so nothing but its number and the moment it
+was created identify it later (`ProcessIdentity`): numbers are used again. Whatever such a process starts inherits the
+mark `YOLOPS_BACKGROUND`, by which even the children of a process that was killed are found and ended.
+
+This file reads `os.environ`, as the only one beside `aws.py` below the command line: a child inherits the environment,
+and `subprocess` cannot add to it without being given the whole.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psutil
+
+from yolops.errors import YolopsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+MARK = "YOLOPS_BACKGROUND"
+
+# Creation times are kept to 10 ms on Linux; the rest is room for a clock that was set in between.
+SAME_MOMENT_S = 2.0
+# SIGKILL cannot be refused, but a process in an uninterruptible disk wait ends only when the disk answers.
+KILL_PATIENCE_S = 5.0
+POLL_S = 0.05
+
+# Children of this very process must be waited for, or they stay as zombies until it ends.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+@dataclass(frozen=True)
+class Completed:
+    """How a child process ended.
+
+    Attributes:
+        returncode: its exit code; negative is the signal that ended it.
+        stdout: what it printed, as text.
+        stderr: what it complained about, as text.
+    """
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True)
+class ProcessIdentity:
+    """One process, also after this command has ended and its number was given to another.
+
+    Attributes:
+        pid: its number.
+        started: when it was created, in seconds since the epoch.
+    """
+
+    pid: int
+    started: float
+
+
+def run(
+    argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, timeout: float
+) -> Completed:
+    """Run a program to its end and return what it said.
+
+    Args:
+        argv: the program and its arguments.
+        cwd: where it runs; this process's directory if absent.
+        env: what is added to the environment it inherits.
+        timeout: seconds it may take; then it and whatever it started are killed.
+
+    Raises:
+        YolopsError: the program is not there, cannot be started, or took too long.
+    """
+    child = _spawn(argv, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        out, err = child.communicate(timeout=timeout)
+    except BaseException as reason:
+        _kill(_tree(child.pid))
+        child.communicate()
+        if isinstance(reason, subprocess.TimeoutExpired):
+            raise YolopsError(
+                f"{argv[0]}: did not end within {timeout:g} s and was stopped",
+                "try again, or run it by hand to see why",
+            ) from reason
+        raise
+    return Completed(child.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
+
+
+def start_background(
+    argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> ProcessIdentity:
+    """Start a program that goes on when this command ends, and does not hear its Ctrl-C.
+
+    Args:
+        argv: the program and its arguments.
+        log: the file that what it prints is added to; also the mark by which `find_background` knows it again.
+        env: what is added to the environment it inherits.
+        cwd: where it runs; this process's directory if absent.
+
+    Raises:
+        YolopsError: the program is not there or cannot be started, or the log cannot be written.
+    """
+    try:
+        stream = log.open("ab")
+    except OSError as error:
+        raise YolopsError(f"{log}: cannot be written ({error.strerror})", "make its directory writable") from error
+    with stream:
+        child = _spawn(
+            argv, cwd=cwd, env={**(env or {}), MARK: str(log)}, stdout=stream, stderr=stream, new_session=True
+        )
+    _children[child.pid] = child
+    return ProcessIdentity(child.pid, psutil.Process(child.pid).create_time())
+
+
+def is_running(identity: ProcessIdentity) -> bool:
+    """Return whether this very process still runs (a zombie, or another process with its number, does not count)."""
+    return _living(identity) is not None
+
+
+def find_background(log: Path) -> list[ProcessIdentity]:
+    """Return every running process that was started with this log, or by such a process."""
+    marked = (process for process in psutil.process_iter() if _mark(process) == str(log))
+    return [identity for process in marked if (identity := _identity(process)) is not None]
+
+
+def listening_ports(identity: ProcessIdentity) -> frozenset[int]:
+    """Return the TCP ports on which this process, or one it started, accepts connections."""
+    ports: set[int] = set()
+    for process in _members(identity):
+        try:
+            connections = process.net_connections(kind="tcp")
+        except psutil.Error:
+            continue
+        ports.update(item.laddr.port for item in connections if item.status == psutil.CONN_LISTEN)
+    return frozenset(ports)
+
+
+def stop(identity: ProcessIdentity, patience_s: float) -> None:
+    """End a process and everything it started: ask first, then kill what is left.
+
+    Args:
+        identity: the process; if it ended already, what it left behind is ended.
+        patience_s: seconds it may take to end by itself.
+
+    Raises:
+        YolopsError: something of it cannot be ended.
+    """
+    members = _members(identity)
+    # A stopped process (SIGSTOP, Ctrl-Z) hears nothing until it is continued.
+    _signal(members, signal.SIGTERM, signal.SIGCONT)
+    left = _wait_gone(members, patience_s)
+    left = _kill(left + [process for process in _members(identity) if process not in left])
+    if left:
+        raise YolopsError(
+            f"process {left[0].pid}: cannot be ended", f"end it yourself: kill -9 {left[0].pid}, perhaps as its owner"
+        )
+
+
+def _spawn(
+    argv: Sequence[str],
+    *,
+    cwd: Path | None,
+    env: Mapping[str, str] | None,
+    stdout: object,
+    stderr: object,
+    new_session: bool = False,
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(  # type: ignore[call-overload, no-any-return] # stdout is a file or a constant
+            list(argv),
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=new_session,
+        )
+    except FileNotFoundError as error:
+        if cwd is not None and not cwd.is_dir():
+            raise YolopsError(f"{cwd}: no such directory", f"make it, then start {argv[0]} again") from error
+        raise YolopsError(f"{argv[0]}: not found", "install it, or add its directory to PATH") from error
+    except OSError as error:
+        raise YolopsError(f"{argv[0]}: cannot be started ({error.strerror})", "check the file's permissions") from error
+
+
+def _living(identity: ProcessIdentity) -> psutil.Process | None:
+    child = _children.get(identity.pid)
+    if child is not None and child.poll() is not None:
+        del _children[identity.pid]
+    try:
+        process = psutil.Process(identity.pid)
+        same = abs(process.create_time() - identity.started) < SAME_MOMENT_S
+    except psutil.Error:
+        return None
+    return process if same and _is_alive(process) else None
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
+def _identity(process: psutil.Process) -> ProcessIdentity | None:
+    try:
+        return ProcessIdentity(process.pid, process.create_time()) if _is_alive(process) else None
+    except psutil.Error:
+        return None
+
+
+def _mark(process: psutil.Process) -> str | None:
+    """Return the log a process was started with; None for those of other people, whose environment is not ours."""
+    try:
+        return process.environ().get(MARK)
+    except (psutil.Error, OSError):
+        return None
+
+
+def _members(identity: ProcessIdentity) -> list[psutil.Process]:
+    """Return a background process, its descendants, and what those left behind in its session when it died."""
+    leader = _living(identity)
+    members = _tree(identity.pid) if leader is not None else []
+    for process in psutil.process_iter():
+        if process not in members and _session(process.pid) == identity.pid and _mark(process) is not None:
+            members.append(process)
+    return [process for process in members if _is_alive(process)]
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return None
+
+
+def _tree(pid: int) -> list[psutil.Process]:
+    try:
+        root = psutil.Process(pid)
+        return [root, *root.children(recursive=True)]
+    except psutil.Error:
+        return []
+
+
+def _signal(processes: Sequence[psutil.Process], *signals: signal.Signals) -> None:
+    for process in processes:
+        for number in signals:
+            try:
+                process.send_signal(number)
+            except psutil.Error:
+                break
+
+
+def _kill(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
+    _signal(processes, signal.SIGKILL)
+    return _wait_gone(processes, KILL_PATIENCE_S)
+
+
+def _wait_gone(processes: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Return those still alive after some seconds; psutil's own wait would count zombies as alive."""
+    deadline = time.monotonic() + seconds
+    while left := [process for process in processes if _is_alive(process)]:
+        for pid in [process.pid for process in processes if process.pid in _children]:
+            _children[pid].poll()
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(POLL_S)
+    return left
