@@ -8,7 +8,12 @@ from typing import Annotated
 import typer
 
 from yolops import __version__
+from yolops.cli import dataset, train
+from yolops.cli.down import down
 from yolops.cli.session import Session
+from yolops.cli.status import status
+from yolops.cli.ui import ui
+from yolops.cli.up import up
 from yolops.platform.workspace import Workspace
 
 HELP = "Train YOLO detectors with MLflow: on this laptop, on your own server in AWS, or in SageMaker Studio."
@@ -18,6 +23,12 @@ def application() -> typer.Typer:
     """Build the command line."""
     app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback()(_options)
+    app.command()(up)
+    app.command()(down)
+    app.command()(status)
+    app.command()(ui)
+    app.command(context_settings=train.PASS_THROUGH)(train.train)
+    app.add_typer(dataset.commands(), name="dataset")
     return app
 
 

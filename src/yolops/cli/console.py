@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console as RichConsole
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from yolops import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from yolops.errors import YolopsError
     from yolops.findings import Finding
 
+# What is done sooner needs no bar.
+BAR_AFTER_S = 2.0
 ISSUES = "https://github.com/yolops/yolops/issues"
 
 
@@ -77,6 +81,54 @@ class Console:
         else:
             self.note(text)
             yield
+
+    @contextmanager
+    def progress(self, text: str) -> Iterator[Callable[[int, int], None]]:
+        """Show how far a loop is: the yielded function is called with how many are done, of how many."""
+        bar = self.bar(text, lines=True)
+        try:
+            yield bar.update
+        finally:
+            bar.stop()
+
+    def bar(self, text: str, *, lines: bool = False) -> Bar:
+        """Return a bar that appears on a terminal when something takes longer than a person waits gladly.
+
+        Args:
+            text: what is going on.
+            lines: say every tenth of the way in a line where there is no terminal.
+        """
+        return Bar(self._err, text, lines=lines)
+
+
+class Bar:
+    """A progress bar; see `Console.bar`."""
+
+    def __init__(self, err: RichConsole, text: str, *, lines: bool) -> None:
+        self._err = err
+        self._text = text
+        self._lines = lines
+        self._started = time.monotonic()
+        self._tenth = 0
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._bar = Progress(*columns, console=err, transient=True)
+        self._task = self._bar.add_task(text, total=None)
+
+    def update(self, done: int, total: int, text: str = "") -> None:
+        """Show that `done` of `total` are done."""
+        if time.monotonic() - self._started < BAR_AFTER_S:
+            return
+        if self._err.is_terminal:
+            self._bar.start()
+            self._bar.update(self._task, completed=done, total=total, description=text or self._text)
+        elif self._lines and (tenth := done * 10 // max(total, 1)) > self._tenth:
+            self._tenth = tenth
+            self._err.print(f"{self._text}: {done} of {total}", markup=False)
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        if self._err.is_terminal:
+            self._bar.stop()
 
 
 def table(*columns: str, rows: Sequence[Sequence[Any]]) -> Table:

@@ -1,0 +1,111 @@
+"""What `train` and `demo` share: the parts of a training put together, and its result shown."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from yolops.cli.training_display import TrainingDisplay
+from yolops.datasets.check import check
+from yolops.datasets.description import Dataset, read_dataset
+from yolops.errors import YolopsError
+from yolops.platform.local import LocalPlatform
+from yolops.tracking.names import check_name
+from yolops.training.run_directory import TrainRequest, find_run
+from yolops.training.sending import model_of
+from yolops.training.session import TrainedRun, TrainingSession
+from yolops.training.ultralytics_trainer import UltralyticsTrainer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from yolops.cli.console import Console
+    from yolops.cli.session import Session
+    from yolops.datasets.report import Report
+
+RUNS = "runs"
+
+
+def train(session: Session, console: Console, request: TrainRequest) -> TrainedRun:
+    """Check the dataset, train, and record the run.
+
+    Raises:
+        YolopsError: the dataset has errors, an argument cannot be, or the training failed.
+    """
+    check_name("--name", request.name)
+    dataset, report = _checked(console, Path(request.data))
+    request = replace(request, experiment=request.experiment or dataset.source.parent.name)
+    return _training(session, console).train(request, dataset, report)
+
+
+def resume(session: Session, console: Console, which: str, arguments: Mapping[str, object]) -> TrainedRun:
+    """Go on with a training that was stopped.
+
+    Raises:
+        YolopsError: there is no such training, or it cannot go on.
+    """
+    directory = find_run(session.workspace.root / RUNS, which)
+    dataset, report = _checked(console, Path(directory.request.data))
+    return _training(session, console).resume(directory, dataset, report, arguments)
+
+
+def show(console: Console, run: TrainedRun) -> None:
+    """Print what came out of a training, and where it is."""
+    progress, model, metrics = run.progress, model_of(run.progress), run.trained.metrics
+    value = {
+        "run_id": progress.run_id,
+        "experiment_id": progress.experiment_id,
+        "directory": str(run.directory.path),
+        "best": str(run.trained.best),
+        "epochs": run.trained.epochs,
+        "seconds": round(run.seconds, 1),
+        "metrics": dict(metrics),
+        "per_class": {name: dict(values) for name, values in run.trained.per_class.items()},
+        "model": model,
+        "delivered": run.delivered,
+    }
+    lines = [
+        "   ".join(f"{name} {value:.3f}" for name, value in metrics.items()),
+        f"trained  {run.trained.epochs} epochs in {run.seconds:.0f} s",
+        f"weights  {run.trained.best}",
+    ]
+    if model.get("version"):
+        lines.append(f"model    models:/{model['name']}@{model['alias']} (version {model['version']})")
+    lines.append(f"run      {run.url}")
+    console.data(value, *lines)
+    if not run.delivered:
+        raise YolopsError(
+            f"the training is done, but MLflow does not have all of it ({progress.trouble or 'its sender ended'})",
+            f"nothing is lost: `yolops runs sync` sends it; the log is {run.directory.spool.log_file}",
+        )
+    if progress.rejected:
+        console.warn(f"MLflow refused {progress.rejected} records: {run.directory.spool.rejected_file}")
+
+
+def _training(session: Session, console: Console) -> TrainingSession:
+    workspace = session.workspace
+    with console.working("starting the local platform ..."):
+        outputs = LocalPlatform(workspace).up()
+    return TrainingSession(
+        UltralyticsTrainer(workspace.create_state() / "ultralytics", verbose=session.verbose),
+        outputs,
+        runs=workspace.root / RUNS,
+        weights=workspace.state / "weights",
+        command_line=["yolops", *sys.argv[1:]],
+        display=TrainingDisplay(console),
+    )
+
+
+def _checked(console: Console, data: Path) -> tuple[Dataset, Report]:
+    dataset = read_dataset(data)
+    with console.progress("checking images") as progress:
+        report = check(dataset, progress)
+    console.findings(report.findings, most=5)
+    if report.errors:
+        raise YolopsError(
+            f"{dataset.source}: the dataset has {len(report.errors)} errors, and training would lose those images",
+            f"see all of them: yolops dataset check {data}",
+        )
+    return dataset, report

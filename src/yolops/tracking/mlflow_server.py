@@ -1,0 +1,143 @@
+"""The boundary to MLflow for writing: explicit run IDs, one attempt per call, refusals told from outages.
+
+The only file of `tracking` that imports mlflow, which takes seconds: it is imported in the sender's process, never in a
+training's.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import mlflow.exceptions
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.protos.databricks_pb2 import (
+    BAD_REQUEST,
+    FEATURE_DISABLED,
+    INVALID_PARAMETER_VALUE,
+    INVALID_STATE,
+    NOT_IMPLEMENTED,
+    RESOURCE_ALREADY_EXISTS,
+    RESOURCE_DOES_NOT_EXIST,
+    ErrorCode,
+)
+
+from yolops.tracking.sender import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from yolops.tracking.batches import Batch
+    from yolops.tracking.spool import Record, RunIntent
+
+# Everything else, such as 401 while credentials are renewed or 503 behind a proxy, is worth another attempt.
+_FINAL = frozenset(
+    ErrorCode.Name(code)
+    for code in (
+        BAD_REQUEST,
+        FEATURE_DISABLED,
+        INVALID_PARAMETER_VALUE,
+        INVALID_STATE,
+        NOT_IMPLEMENTED,
+        RESOURCE_ALREADY_EXISTS,
+        RESOURCE_DOES_NOT_EXIST,
+    )
+)
+SPOOL_TAG = "yolops.spool"
+
+
+class MlflowServer:
+    """An MLflow tracking server, as the sender sees it.
+
+    Args:
+        client: a client of that server.
+    """
+
+    def __init__(self, client: MlflowClient) -> None:
+        self._client = client
+
+    def create_run(self, intent: RunIntent) -> tuple[str, str]:
+        """Return experiment ID and run ID of the run of this spool, creating what does not exist yet."""
+        with refusals():
+            experiment_id = self._experiment(intent.experiment)
+            # An earlier attempt may have created the run without our hearing of it.
+            found = self._client.search_runs(
+                [experiment_id], f"tags.`{SPOOL_TAG}` = '{intent.spool_id}'", max_results=1
+            )
+            if found:
+                return experiment_id, found[0].info.run_id
+            tags = {SPOOL_TAG: intent.spool_id, "mlflow.user": getpass.getuser()}
+            run = self._client.create_run(experiment_id, intent.started_ms, tags, intent.run_name)
+            return experiment_id, run.info.run_id
+
+    def log_batch(self, run_id: str, batch: Batch) -> None:
+        """Store metrics, parameters and tags."""
+        with refusals():
+            self._client.log_batch(
+                run_id,
+                metrics=[Metric(point.name, point.value, point.time, point.step) for point in batch.metrics],
+                params=[Param(name, value) for name, value in batch.params],
+                tags=[RunTag(name, value) for name, value in batch.tags],
+                synchronous=True,
+            )
+
+    def log_dataset(self, run_id: str, record: Record) -> None:
+        """Store a dataset as an input of the run."""
+        dataset = Dataset(
+            name=record["name"],
+            digest=record["digest"],
+            source_type="local",
+            source=json.dumps({"uri": record["source"]}),
+            schema=json.dumps(record["schema"]),
+            profile=json.dumps(record["profile"]),
+        )
+        with refusals():
+            self._client.log_inputs(
+                run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", record["context"])])]
+            )
+
+    def upload(self, run_id: str, path: Path, folder: str) -> None:
+        """Store a file in a folder of the run's artifacts."""
+        if not path.is_file():
+            raise Refused(f"{path}: no such file")
+        with refusals():
+            self._client.log_artifact(run_id, str(path), folder or None)
+
+    def set_status(self, run_id: str, status: str, end_ms: int | None) -> None:
+        """Store the run's status and, unless it is running, its end in milliseconds since the epoch."""
+        with refusals():
+            if end_ms is None:
+                self._client.update_run(run_id, status=status)
+            else:
+                self._client.set_terminated(run_id, status, end_ms)
+
+    def _experiment(self, name: str) -> str:
+        experiment = self._client.get_experiment_by_name(name)
+        if experiment is not None and experiment.lifecycle_stage == "deleted":
+            raise Refused(f"the experiment {name!r} has been deleted")
+        if experiment is not None:
+            return str(experiment.experiment_id)
+        try:
+            return str(self._client.create_experiment(name))
+        except mlflow.exceptions.MlflowException as error:
+            if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+                raise
+            created = self._client.get_experiment_by_name(name)
+            if created is None:
+                raise
+            return str(created.experiment_id)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn the errors that no second attempt will mend into `Refused`."""
+    try:
+        yield
+    except mlflow.exceptions.MlflowException as error:
+        if error.error_code in _FINAL:
+            raise Refused(str(error)) from error
+        raise

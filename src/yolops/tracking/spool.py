@@ -1,0 +1,241 @@
+"""What a run has to say, on disk before it is sent: the file between a training and its sender.
+
+A spool is a directory. The training appends to it, one process at a time; the sender reads it, one process at a time:
+
+    run.json        what the run is called and where it goes, written once
+    owner.json      the process that trains
+    records.jsonl   one record a line, in the order in which they were said; a line without its newline is no record
+    progress.json   what the server has acknowledged: a byte offset into records.jsonl, the run's ID, results
+    rejected.jsonl  records that the server will never accept, with its reason
+    sender.log      what the sender did
+
+Because a record carries its own time, sending it twice stores the same point, and the offset moves only behind
+acknowledged records: nothing is lost and nothing counts twice, whichever process dies when.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+from collections import deque
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from yolops.errors import YolopsError
+from yolops.process import ProcessIdentity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import FileIO
+    from pathlib import Path
+
+FORMAT = 1
+MEMORY_LIMIT = 100_000
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RunIntent:
+    """The run that a spool is about, as the server shall know it.
+
+    Attributes:
+        spool_id: marks the run in MLflow, so that it is found again when the answer to its creation got lost.
+        tracking_uri: the MLflow server it goes to.
+        experiment: the experiment's name.
+        run_name: the run's name.
+        started_ms: when it started, in milliseconds since the epoch.
+    """
+
+    spool_id: str
+    tracking_uri: str
+    experiment: str
+    run_name: str
+    started_ms: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the server has acknowledged.
+
+    Attributes:
+        offset: how many bytes of records.jsonl are done with.
+        run_id: the run in MLflow, once it exists.
+        last_step: the highest step of any training metric sent; -1 before the first.
+        ended: whether the run's end has been sent.
+        rejected: how many records the server refused for good.
+        trouble: why the last attempt failed; empty when it did not.
+        results: what handlers of records returned, such as the version of a registered model.
+    """
+
+    offset: int = 0
+    run_id: str = ""
+    experiment_id: str = ""
+    last_step: int = -1
+    ended: bool = False
+    rejected: int = 0
+    trouble: str = ""
+    results: dict[str, Any] = field(default_factory=dict)
+
+
+class Spool:
+    """One run's spool directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.records_file = directory / "records.jsonl"
+        self.rejected_file = directory / "rejected.jsonl"
+        self.log_file = directory / "sender.log"
+
+    @classmethod
+    def create(cls, directory: Path, intent: RunIntent) -> Spool:
+        """Make the spool of a new run.
+
+        Raises:
+            YolopsError: the directory exists or cannot be written.
+        """
+        spool = cls(directory)
+        try:
+            directory.mkdir(parents=True, mode=0o700)
+            _replace(directory / "run.json", {"format": FORMAT, **asdict(intent)})
+            spool.records_file.touch()
+        except OSError as error:
+            message = f"{directory}: the run cannot be recorded ({error.strerror})"
+            raise YolopsError(message, "make it writable, or free space on its disk") from error
+        return spool
+
+    def intent(self) -> RunIntent:
+        """Return what the run is called and where it goes.
+
+        Raises:
+            YolopsError: this is no spool, or one of a newer yolops.
+        """
+        try:
+            raw = json.loads((self.directory / "run.json").read_text(encoding="utf-8"))
+            version = raw.pop("format")
+            if version != FORMAT:
+                raise YolopsError(f"{self.directory}: written by another yolops (format {version})", "use that one")
+            return RunIntent(**raw)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise YolopsError(
+                f"{self.directory}: not the record of a run ({error})", "remove it if nothing misses it"
+            ) from error
+
+    def progress(self) -> Progress:
+        """Return what the server has acknowledged so far."""
+        try:
+            raw = json.loads((self.directory / "progress.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return Progress()
+        return Progress(**raw)
+
+    def save_progress(self, progress: Progress) -> None:
+        """Remember what the server has acknowledged; a reader sees the old value or the new one."""
+        _replace(self.directory / "progress.json", asdict(progress))
+
+    def is_delivered(self) -> bool:
+        """Whether the run has ended and the server has all of it."""
+        progress = self.progress()
+        return progress.ended and progress.offset >= self.size()
+
+    def size(self) -> int:
+        """Return how many bytes have been written to records.jsonl."""
+        return self.records_file.stat().st_size
+
+    def set_owner(self, owner: ProcessIdentity) -> None:
+        """Remember which process trains."""
+        _replace(self.directory / "owner.json", asdict(owner))
+
+    def owner(self) -> ProcessIdentity | None:
+        """Return the process that trains, None before one has said so."""
+        try:
+            return ProcessIdentity(**json.loads((self.directory / "owner.json").read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+
+    def read(self, offset: int, most: int) -> list[tuple[int, Record]]:
+        """Return up to `most` whole records from `offset` on, each with the offset behind it."""
+        found: list[tuple[int, Record]] = []
+        with self.records_file.open("rb") as file:
+            file.seek(offset)
+            for line in file:
+                if not line.endswith(b"\n") or len(found) == most:
+                    break
+                offset += len(line)
+                found.append((offset, json.loads(line)))
+        return found
+
+    def reject(self, record: Record, reason: str) -> None:
+        """Keep a record that the server will never accept, with its reason."""
+        with self.rejected_file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"reason": reason, "record": record}) + "\n")
+
+    @contextmanager
+    def locked(self, role: str) -> Iterator[bool]:
+        """Hold one of the two places at the spool, `writer` or `sender`; yields False when another process has it."""
+        with (self.directory / f"{role}.lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+
+class SpoolWriter:
+    """Appends records. Never waits for the network and never raises: a full disk must not end a training.
+
+    While the disk refuses, records are kept in memory (100,000 at most) and written when it accepts again.
+    """
+
+    def __init__(self, spool: Spool) -> None:
+        self._path = spool.records_file
+        self._file: FileIO | None = None
+        self._waiting: deque[bytes] = deque()
+        self.lost = 0
+        _cut_torn_line(self._path)
+
+    def append(self, record: Record) -> None:
+        """Append one record."""
+        if len(self._waiting) >= MEMORY_LIMIT:
+            self.lost += 1
+            return
+        self._waiting.append(json.dumps(record, separators=(",", ":")).encode() + b"\n")
+        self.flush()
+
+    def flush(self) -> bool:
+        """Write what waits in memory; return whether all of it is in the file now."""
+        try:
+            if self._file is None:
+                _cut_torn_line(self._path)
+                self._file = self._path.open("ab", buffering=0)
+            while self._waiting:
+                line = self._waiting[0]
+                if self._file.write(line) != len(line):
+                    raise OSError(errno.ENOSPC, "the line was written in part")
+                self._waiting.popleft()
+        except OSError:
+            self.close()
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close the file; a later append opens it again, and cuts a line that was written in part."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _cut_torn_line(path: Path) -> None:
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        os.truncate(path, whole)
+
+
+def _replace(path: Path, value: dict[str, Any]) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(value), encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,126 @@
+"""Ultralytics' trainers, made to say what happens and to write checkpoints whole.
+
+Importing this imports ultralytics: only `ultralytics_trainer.py` does, when it has prepared the ground. The class names
+do not contain "Trainer", because ultralytics attaches its own loggers to every class whose name does.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from ultralytics.models.rtdetr.train import RTDETRTrainer
+from ultralytics.models.yolo.detect import DetectionTrainer
+
+from yolops.models.yolo_detector.torchvision_repair import ensure_torchvision
+from yolops.training.trainer import Trained
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from yolops.training.trainer import Observer
+
+RESULTS = {
+    "precision": "metrics/precision(B)",
+    "recall": "metrics/recall(B)",
+    "mAP50": "metrics/mAP50(B)",
+    "mAP50-95": "metrics/mAP50-95(B)",
+}
+
+
+class Recording:
+    """Mixed into a trainer of ultralytics: tells an observer, writes checkpoints so that none is ever half there."""
+
+    _observer: Observer
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        ensure_torchvision()  # each process that trains needs it, also those that ultralytics starts itself
+        super().__init__(*args, **kwargs)
+        self._epoch_began = self._epoch_trained = time.monotonic()
+        self._steps = 0
+
+    def observe(self: Any, observer: Observer, facts: Mapping[str, str]) -> None:
+        """Tell `observer` what happens from now on."""
+        self._observer = observer
+        self.add_callback("on_train_start", lambda _: observer.started(self._arguments(), {**facts, **self._facts()}))
+        self.add_callback("on_train_epoch_start", lambda _: self._mark_begin())
+        self.add_callback("on_train_batch_end", lambda _: self._report_step())
+        self.add_callback("on_train_epoch_end", lambda _: self._mark_trained())
+
+    def save_metrics(self: Any, metrics: Mapping[str, Any]) -> None:
+        """Report an epoch. Called once per epoch with losses, metrics and rates, before the checkpoint is written.
+
+        Whoever resumes from that checkpoint therefore finds its epoch reported.
+        """
+        now = time.monotonic()
+        images = len(self.train_loader.dataset)
+        speed = {
+            "speed/epoch_s": now - self._epoch_began,
+            "speed/train_images_per_s": images / max(self._epoch_trained - self._epoch_began, 1e-9),
+        }
+        values = {name: float(value) for name, value in metrics.items()}
+        self._observer.epoch(self.epoch + 1, values | speed)
+        super().save_metrics(metrics)  # type: ignore[misc]
+
+    def save_model(self: Any) -> bool:
+        """Write checkpoints beside their place and move them there: a killed process leaves the old one or the new."""
+        last, best = self.last, self.best
+        self.last, self.best = last.with_suffix(".pt.new"), best.with_suffix(".pt.new")
+        try:
+            saved = bool(super().save_model())  # type: ignore[misc]
+        finally:
+            self.last, self.best = last, best
+        for path in (last, best):
+            new = path.with_suffix(".pt.new")
+            if new.exists():
+                new.replace(path)
+        return saved
+
+    def outcome(self: Any) -> Trained:
+        """Return what came out; only once the training has ended."""
+        box = self.validator.metrics.box
+        names = self.validator.metrics.names
+        per_class = {
+            names[int(number)]: {"mAP50": float(box.ap50[row]), "mAP50-95": float(box.ap[row])}
+            for row, number in enumerate(box.ap_class_index)
+        }
+        best: Path = self.best if self.best.exists() else self.last
+        return Trained(
+            epochs=int(self.epoch) + 1,
+            best=best,
+            last=self.last,
+            imgsz=int(self.args.imgsz),
+            metrics={name: float(self.metrics.get(key, 0.0)) for name, key in RESULTS.items()},
+            per_class=per_class,
+        )
+
+    def _arguments(self: Any) -> dict[str, object]:
+        return {**vars(self.args), "batch": self.batch_size, "workers": self.train_loader.num_workers}
+
+    def _facts(self: Any) -> dict[str, str]:
+        import torch
+
+        gpu = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else ""
+        parameters = sum(parameter.numel() for parameter in self.model.parameters())
+        facts = {"hardware.device": str(self.device), "model.parameters": str(parameters)}
+        return facts | ({"hardware.gpu": gpu} if gpu else {})
+
+    def _mark_begin(self) -> None:
+        self._epoch_began = time.monotonic()
+        self._steps = 0
+
+    def _report_step(self: Any) -> None:
+        self._steps += 1
+        self._observer.step(self.epoch + 1, self.epochs, self._steps, len(self.train_loader))
+
+    def _mark_trained(self) -> None:
+        self._epoch_trained = time.monotonic()
+
+
+class RecordedDetection(Recording, DetectionTrainer):  # type: ignore[misc, unused-ignore]
+    """The trainer of YOLO detectors."""
+
+
+class RecordedRTDETR(Recording, RTDETRTrainer):  # type: ignore[misc, unused-ignore]
+    """The trainer of RT-DETR detectors."""

@@ -1,0 +1,136 @@
+"""The process that brings a run to MLflow while another one trains.
+
+`python -m yolops.training.sending SPOOL` sends one spool and ends. It is started in the background, goes on when the
+training has ended or was killed, and gives way to the training on a busy machine.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from yolops.process import ProcessIdentity, is_running, start_background
+from yolops.tracking.spool import Progress, Spool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NICENESS = 10
+POLL_S = 0.05
+# How long a person is asked to wait for a server that does not answer.
+PATIENCE_S = 30.0
+# The sender tries again by itself; MLflow's own seven attempts would only hide an outage for minutes.
+ENVIRONMENT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+MODEL = "model"
+
+
+def start_sender(spool: Spool) -> ProcessIdentity:
+    """Start the sender of a spool in the background; if one is at work already, the new one ends at once."""
+    command = [sys.executable, "-m", "yolops.training.sending", str(spool.directory)]
+    return start_background(command, log=spool.log_file, env=ENVIRONMENT)
+
+
+def wait_until_delivered(spool: Spool, sender: ProcessIdentity, waiting: Callable[[str], None]) -> bool:
+    """Wait until the server has all of an ended run.
+
+    Args:
+        spool: the run.
+        sender: its sender; started anew if it died.
+        waiting: told what is in the way, when something is.
+
+    Returns:
+        False when the server does not answer; the sender goes on trying.
+    """
+    trouble, since, restarts = "", time.monotonic(), 0
+    while not spool.is_delivered():
+        progress = spool.progress()
+        if progress.trouble != trouble:
+            trouble, since = progress.trouble, time.monotonic()
+            if trouble:
+                waiting(trouble)
+        if trouble and time.monotonic() - since > PATIENCE_S:
+            return False
+        if not is_running(sender):
+            if spool.is_delivered():
+                break
+            if restarts == 2:
+                return False
+            sender, restarts = start_sender(spool), restarts + 1
+        time.sleep(POLL_S)
+    return True
+
+
+def send_what_waits(spools: list[Spool]) -> list[Spool]:
+    """Start the sender of every run that is not delivered and whose training has ended; return those runs."""
+    waiting = []
+    for spool in spools:
+        owner = spool.owner()
+        if not spool.is_delivered() and not (owner and is_running(owner)):
+            start_sender(spool)
+            waiting.append(spool)
+    return waiting
+
+
+def send(spool: Spool) -> bool:
+    """Send one spool in this process; return whether the server has all of it."""
+    from mlflow import MlflowClient
+
+    from yolops.models.flavor import log_and_register
+    from yolops.models.request import ModelRequest
+    from yolops.tracking.mlflow_server import MlflowServer, refusals
+    from yolops.tracking.sender import Sender, Surroundings
+    from yolops.tracking.system_metrics import SystemSampler, machine_monitors
+
+    intent = spool.intent()
+    client = MlflowClient(intent.tracking_uri)
+    server = MlflowServer(client)
+    samplers: list[SystemSampler] = []
+
+    def make_model(experiment_id: str, run_id: str, record: dict[str, object]) -> dict[str, str]:
+        with refusals():
+            return log_and_register(client, experiment_id, run_id, ModelRequest.from_record(record))
+
+    def owner_is_running() -> bool:
+        owner = spool.owner()
+        return owner is not None and is_running(owner)
+
+    def sample(run_id: str) -> None:
+        if owner_is_running():
+            samplers.append(SystemSampler(server, run_id, intent.started_ms, machine_monitors()))
+            samplers[-1].start()
+
+    try:
+        return Sender(spool, server, {MODEL: make_model}, Surroundings(owner_is_running)).run(on_run=sample)
+    finally:
+        for sampler in samplers:
+            sampler.stop()
+
+
+def model_of(progress: Progress) -> dict[str, str]:
+    """Return what became of the model: `model_id`, and `name`, `version`, `alias` where it was registered."""
+    return dict(progress.results.get(MODEL, {}))
+
+
+def main() -> int:
+    """Send the spool that the command line names."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    os.nice(NICENESS)
+    spool = Spool(Path(sys.argv[1]))
+    with spool.locked("sender") as alone:
+        if not alone:
+            logging.info("another sender is at work")
+            return 0
+        return 0 if send(spool) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

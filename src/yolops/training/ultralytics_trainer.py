@@ -1,0 +1,209 @@
+"""Training with ultralytics: YOLO11 and every other detector that it loads.
+
+Ultralytics is AGPL-3.0 and an extra: only this file and `recording.py` know it. It is imported in `_ultralytics`, after
+the environment says what it may not do: install packages, report usage, run code from checkpoints.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import errno
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from yolops.errors import UsageError, YolopsError
+from yolops.models.yolo_detector.torchvision_repair import ensure_torchvision
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from yolops.training.trainer import Observer, Trained, TrainSpec
+
+INSTALL_HINT = "pip install 'yolops[local,train]'"
+# What yolops decides itself, and what to type instead.
+OURS = {
+    "data": "give the data.yaml behind `train`",
+    "project": "use --experiment",
+    "save_dir": "use --name and --workspace",
+    "exist_ok": "a new run never writes over an old one",
+    "mode": "it is always train",
+    "source": "it belongs to prediction",
+    "tracker": "it belongs to prediction",
+}
+DETECTION = "detect"
+PACKAGES = ("ultralytics-opencv-headless", "ultralytics", "torch", "torchvision", "numpy", "opencv-python-headless")
+
+
+class UltralyticsTrainer:
+    """Trains detectors with ultralytics, in this process.
+
+    Args:
+        config_directory: where ultralytics keeps its own settings; private, so that a person's own stay untouched.
+        verbose: show what ultralytics prints.
+    """
+
+    packages = PACKAGES
+
+    def __init__(self, config_directory: Path, *, verbose: bool = False) -> None:
+        self._config_directory = config_directory
+        self._verbose = verbose
+
+    def check(self, spec: TrainSpec) -> None:
+        """Refuse arguments and models that cannot be trained, before anything is written."""
+        for name in spec.arguments:
+            if name in OURS:
+                raise UsageError(f"--{name}: yolops sets it itself", OURS[name])
+        if "," in str(spec.arguments.get("device", "")):
+            raise UsageError("--device: this release trains on one device", "name one, such as --device 0")
+        self._ultralytics()
+        from ultralytics.cfg import get_cfg
+
+        try:
+            get_cfg(overrides={**spec.arguments, "task": DETECTION, "mode": "train"})
+        except SyntaxError as error:
+            raise UsageError(_unknown_argument(spec.arguments), "see docs.ultralytics.com/modes/train") from error
+        except (TypeError, ValueError, KeyError) as error:
+            raise UsageError(f"{_plain(error)}", "see docs.ultralytics.com/modes/train") from error
+        if spec.resume_from is None:
+            self._find_model(spec.model)
+
+    def train(self, spec: TrainSpec, observer: Observer) -> Trained:
+        """Train in this process; ultralytics' own output goes to stderr."""
+        self._ultralytics()
+        from yolops.training.recording import RecordedDetection, RecordedRTDETR
+
+        facts: dict[str, str] = {}
+        overrides = dict(spec.arguments) | {"data": str(spec.data), "save_dir": str(spec.directory)}
+        if spec.resume_from is not None:
+            overrides |= {"resume": str(spec.resume_from), "model": str(spec.resume_from)}
+            facts["yolops.weights"] = "resumed"
+        else:
+            overrides["model"], facts["yolops.weights"] = self._get_weights(spec)
+        recorded = RecordedRTDETR if "rtdetr" in str(overrides["model"]).lower() else RecordedDetection
+        with _errors_of_training(spec), contextlib.redirect_stdout(sys.stderr):
+            trainer = recorded(overrides=overrides)
+            trainer.observe(observer, facts)
+            trainer.train()
+            return trainer.outcome()
+
+    def _ultralytics(self) -> None:
+        """Import ultralytics with everything switched off that reaches out of this machine or runs foreign code."""
+        self._config_directory.mkdir(parents=True, exist_ok=True)
+        os.environ["YOLO_CONFIG_DIR"] = str(self._config_directory)
+        os.environ["YOLO_AUTOINSTALL"] = "false"
+        os.environ["YOLO_OFFLINE"] = "true"
+        os.environ["ULTRALYTICS_SAFE_LOAD"] = "true"
+        os.environ["YOLO_VERBOSE"] = str(self._verbose).lower()
+        try:
+            ensure_torchvision()
+            with contextlib.redirect_stdout(sys.stderr):
+                import ultralytics  # noqa: F401 - imported for the first time, under these rules
+        except ImportError as error:
+            raise YolopsError(f"training needs a package that is not installed: {error}", INSTALL_HINT) from error
+        from ultralytics.utils import LOGGER, SETTINGS
+
+        for handler in LOGGER.handlers:
+            handler.setStream(sys.stderr)
+        switched_off = ("sync", "mlflow", "clearml", "comet", "dvc", "raytune", "tensorboard", "wandb", "vscode_msg")
+        SETTINGS.update({name: False for name in switched_off if SETTINGS.get(name)})
+
+    def _find_model(self, model: str) -> str:
+        """Return `file`, `weights` or `yaml` for a model that exists, is published, or is built in."""
+        from ultralytics.utils.checks import check_yaml
+        from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
+
+        suffix = Path(model).suffix
+        if suffix in {".pt", ".yaml", ".yml"} and Path(model).is_file():
+            return "file"
+        if f"{Path(model).with_suffix('')}.pt" in GITHUB_ASSETS_NAMES and suffix in {"", ".pt"}:
+            return "weights"
+        if suffix in {".yaml", ".yml"} and check_yaml(model, hard=False):
+            return "yaml"
+        near = difflib.get_close_matches(model, sorted(GITHUB_ASSETS_NAMES), n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise YolopsError(
+            f"--model {model}: no such file, and no model that ultralytics publishes",
+            f"{hint}give published weights (yolo11n.pt), a built-in model (yolo11n.yaml) or the path of a .pt or .yaml",
+        )
+
+    def _get_weights(self, spec: TrainSpec) -> tuple[str, str]:
+        """Return the model to start from and how it starts; published weights are downloaded once."""
+        from ultralytics.utils.downloads import attempt_download_asset
+
+        kind = self._find_model(spec.model)
+        if kind != "weights":
+            return spec.model, "file" if spec.model.endswith(".pt") else "random"
+        name = Path(spec.model).with_suffix(".pt").name
+        kept = spec.weights_directory / name
+        if kept.is_file():
+            return str(kept), name
+        try:
+            spec.weights_directory.mkdir(parents=True, exist_ok=True)
+            with contextlib.redirect_stdout(sys.stderr):
+                attempt_download_asset(kept, retry=0, progress=True)
+        except (OSError, RuntimeError) as error:
+            sys.stderr.write(f"{name} could not be had ({_plain(error)})\n")
+        if kept.is_file():
+            return str(kept), name
+        return kept.with_suffix(".yaml").name, "random"
+
+
+@contextlib.contextmanager
+def _errors_of_training(spec: TrainSpec) -> Iterator[None]:
+    """Say what a person can do about an error; the traceback stays in the run's directory."""
+    try:
+        yield
+    except YolopsError:
+        raise
+    except AssertionError as error:
+        if "nothing to resume" in str(error):
+            raise YolopsError(
+                f"{spec.directory}: this training is finished", "start a new one without --resume"
+            ) from error
+        raise _failed(spec, error) from error
+    except FileNotFoundError as error:
+        if spec.resume_from is not None and "Resume checkpoint" in str(error):
+            raise YolopsError(
+                f"{spec.resume_from}: not a checkpoint that can be resumed",
+                "give the last.pt of a run that was stopped",
+            ) from error
+        raise _failed(spec, error) from error
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise YolopsError(
+                f"{spec.directory}: the disk is full",
+                f"free space, then: yolops train --resume {spec.directory.name}",
+            ) from error
+        raise _failed(spec, error) from error
+    except Exception as error:
+        raise _failed(spec, error) from error
+
+
+def _failed(spec: TrainSpec, error: Exception) -> YolopsError:
+    text = "".join(traceback.format_exception(error))
+    with contextlib.suppress(OSError):
+        (spec.directory / "error.txt").write_text(text, encoding="utf-8")
+    hint = "take a smaller --batch or --imgsz" if "out of memory" in str(error).lower() else "read its traceback"
+    return YolopsError(f"the training failed: {_plain(error)}", f"{hint}: {spec.directory / 'error.txt'}")
+
+
+def _unknown_argument(arguments: Mapping[str, object]) -> str:
+    from ultralytics.cfg import DEFAULT_CFG_DICT
+
+    unknown = [name for name in arguments if name not in DEFAULT_CFG_DICT]
+    texts = []
+    for name in unknown:
+        near = difflib.get_close_matches(name, DEFAULT_CFG_DICT, n=1)
+        texts.append(f"--{name} is no argument of the trainer" + (f" (did you mean --{near[0]}?)" if near else ""))
+    return "; ".join(texts)
+
+
+def _plain(error: BaseException) -> str:
+    """Return the first line of an error without ultralytics' colours and symbols."""
+    text: Any = str(error).strip() or type(error).__name__
+    line = text.splitlines()[0].encode("ascii", "ignore").decode()
+    return " ".join(line.replace("\x1b", "").split())
