@@ -1,0 +1,135 @@
+"""What other formats say, in the one form that all of them can be brought to: images, and boxes in pixels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from yolops.datasets.images import FORMATS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from yolops.findings import Finding
+
+# A side shorter than this is a slip of the mouse, or a box that lay outside the image.
+LEAST_SIDE = 1.0
+# EXIF orientations that swap width and height, as the readers of all trainers do.
+_ORIENTATION, _SIDEWAYS = 274, (5, 6, 7, 8)
+# Of an image set without lists, what goes to val.
+VAL_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An object: its class by name, and its corners in pixels from the top left of the image."""
+
+    name: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """An image and its objects.
+
+    Attributes:
+        image: the path of the image.
+        name: where it goes below `images/<split>`: a relative path with forward slashes.
+        split: `train`, `val` or `test`.
+        size: width and height in pixels, from the image itself.
+        boxes: its objects; none for a background.
+    """
+
+    image: Path
+    name: str
+    split: str
+    size: tuple[int, int]
+    boxes: tuple[Box, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Annotations:
+    """A whole dataset in another format: its class names in order, its images, and what was odd about it."""
+
+    names: tuple[str, ...]
+    images: tuple[Annotated, ...]
+    findings: tuple[Finding, ...]
+
+
+def clipped(box: Box, size: tuple[int, int]) -> Box | None:
+    """Cut a box to the image; nothing if less than a pixel of it is left.
+
+    Args:
+        box: the box, in pixels.
+        size: width and height of the image, in pixels.
+    """
+    corners = (box.left, box.top, box.right, box.bottom)
+    if not all(map(math.isfinite, corners)):
+        return None
+    width, height = size
+    left, right = max(box.left, 0.0), min(box.right, float(width))
+    top, bottom = max(box.top, 0.0), min(box.bottom, float(height))
+    if right - left < LEAST_SIDE or bottom - top < LEAST_SIDE:
+        return None
+    return Box(box.name, left, top, right, bottom)
+
+
+def label_line(box: Box, size: tuple[int, int], number: int) -> str:
+    """Write a box as a line of a YOLO label file.
+
+    Args:
+        box: the box, in pixels, inside the image.
+        size: width and height of the image, in pixels.
+        number: the class.
+    """
+    width, height = size
+    values = (
+        (box.left + box.right) / 2 / width,
+        (box.top + box.bottom) / 2 / height,
+        (box.right - box.left) / width,
+        (box.bottom - box.top) / height,
+    )
+    return " ".join([str(number), *(f"{value:.6f}" for value in values)]) + "\n"
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Return width and height of an image in pixels as it is shown, from its header.
+
+    Raises:
+        OSError: it is no image that can be read.
+    """
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            width, height = image.size
+            sideways = image.getexif().get(_ORIENTATION) in _SIDEWAYS
+    except OSError:
+        raise
+    except Exception as error:  # decoders raise anything on broken data
+        raise OSError(f"damaged ({error})") from error
+    return (height, width) if sideways else (width, height)
+
+
+def chosen_for_val(count: int, seed: int) -> frozenset[int]:
+    """Choose which of `count` images go to val: a fifth, at least one of two, the same for the same seed."""
+    share = min(max(1, round(count * VAL_SHARE)), count - 1) if count > 1 else 0
+    return frozenset(np.random.default_rng(seed).permutation(count)[:share].tolist())
+
+
+def with_val(images: Sequence[Annotated], seed: int) -> tuple[Annotated, ...]:
+    """Move a fifth of train to val if there is no val."""
+    if any(image.split == "val" for image in images):
+        return tuple(images)
+    train = [index for index, image in enumerate(images) if image.split == "train"]
+    moved = {train[chosen] for chosen in chosen_for_val(len(train), seed)}
+    return tuple(
+        Annotated(image.image, image.name, "val", image.size, image.boxes) if index in moved else image
+        for index, image in enumerate(images)
+    )

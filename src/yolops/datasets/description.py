@@ -1,0 +1,245 @@
+"""What a `data.yaml` says, read as data: nothing in it is ever run, downloaded or imported.
+
+Keys and rules follow ultralytics 8.4 (`check_det_dataset`), with two differences: a relative `path` is relative to the
+yaml and never to the current directory, and `download` is never executed.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import yaml
+
+from yolops.datasets.splits import images_in, resolved
+from yolops.errors import YolopsError
+from yolops.findings import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SPLITS = ("train", "val", "test")
+# The largest public class list (about 22,000 ImageNet names) takes half a megabyte.
+MAX_YAML_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A dataset in YOLO format, as its description says.
+
+    Attributes:
+        source: the absolute path of the yaml.
+        root: the absolute directory the splits are relative to.
+        names: the class names; the class number is the index.
+        splits: `train`, `val` and, where described, `test`: absolute image paths, sorted, none twice.
+        findings: what a person should know about the description itself.
+    """
+
+    source: Path
+    root: Path
+    names: tuple[str, ...]
+    splits: Mapping[str, tuple[Path, ...]]
+    findings: tuple[Finding, ...] = ()
+
+
+def read_dataset(path: Path) -> Dataset:
+    """Read the description of a dataset.
+
+    Args:
+        path: the yaml file, or a directory that holds `data.yaml`.
+
+    Returns:
+        The dataset. Its images are listed, not opened.
+
+    Raises:
+        YolopsError: the description is missing, unreadable, malformed or contradicts itself or the disk.
+    """
+    source = _yaml_of(path)
+    document = _Document(source, *_load(source))
+    root = _root(document)
+    names, findings = _names(document)
+    if document.value("download"):
+        where = document.where("download")
+        findings.append(
+            Finding(
+                Severity.WARNING,
+                "download-ignored",
+                where,
+                "`download` is ignored: yolops never runs what a dataset brings along",
+                "fetch the data yourself if it is missing, then delete the key",
+            )
+        )
+    splits: dict[str, tuple[Path, ...]] = {}
+    for split in SPLITS:
+        entries = _entries(document, split)
+        if entries:
+            images, found = images_in(entries, root=root, where=document.where(split), required=split != "test")
+            splits[split] = images
+            findings.extend(found)
+    return Dataset(source, root, names, MappingProxyType(splits), tuple(findings))
+
+
+def label_path(image: Path) -> Path:
+    """Return where the labels of an image are: the last `images` directory becomes `labels`, the suffix `.txt`.
+
+    An image below no directory of that name has its labels beside it (ultralytics' `img2label_paths`).
+    """
+    parts = image.parts
+    directories = [index for index in range(1, len(parts) - 1) if parts[index] == "images"]
+    if directories:
+        last = directories[-1]
+        image = Path(*parts[:last], "labels", *parts[last + 1 :])
+    return image.with_suffix(".txt")
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """The mapping in a yaml file, and the line on which each key stands."""
+
+    source: Path
+    content: Mapping[Any, Any]
+    lines: Mapping[str, int]
+
+    def value(self, key: str) -> Any:
+        return self.content.get(key)
+
+    def where(self, key: str) -> str:
+        line = self.lines.get(key)
+        return f"{self.source}:{line}" if line else str(self.source)
+
+    def fail(self, key: str, what: str, fix: str) -> NoReturn:
+        raise YolopsError(f"{self.where(key)}: {what}", fix)
+
+
+def _yaml_of(path: Path) -> Path:
+    # Not resolve(): the description may be a link, and what it says is meant from where the link stands.
+    path = Path(os.path.abspath(path))  # noqa: PTH100
+    if not path.is_dir():
+        if not path.exists():
+            raise YolopsError(f"{path}: there is no such dataset", "give a data.yaml or the directory that holds one")
+        return path
+    for name in ("data.yaml", "data.yml"):
+        if (path / name).is_file():
+            return path / name
+    others = sorted((*path.glob("*.yaml"), *path.glob("*.yml")))
+    if len(others) == 1:
+        return others[0]
+    raise YolopsError(
+        f"{path}: no data.yaml in this directory",
+        "name the file itself" if others else "convert the annotations first: yolops dataset convert --help",
+    )
+
+
+def _load(source: Path) -> tuple[Mapping[Any, Any], Mapping[str, int]]:
+    try:
+        with source.open("rb") as file:
+            content = file.read(MAX_YAML_BYTES + 1)
+    except OSError as error:
+        raise YolopsError(f"{source}: cannot be read ({error.strerror})", "check the path and permissions") from error
+    if len(content) > MAX_YAML_BYTES:
+        raise YolopsError(f"{source}: larger than a description can be", "give the data.yaml of the dataset")
+    try:
+        loader = yaml.SafeLoader(content)
+        node = loader.get_single_node()
+        value = loader.construct_document(node) if node else None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{source}:{mark.line + 1}" if mark else str(source)
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or type(error).__name__
+        raise YolopsError(f"{where}: not valid YAML ({problem})", "indent with spaces and quote odd names") from error
+    if not isinstance(value, dict) or not isinstance(node, yaml.MappingNode):
+        raise YolopsError(f"{source}: holds no mapping", "it needs at least the keys train, val and names")
+    lines = {str(key.value): key.start_mark.line + 1 for key, _ in node.value if isinstance(key, yaml.ScalarNode)}
+    return value, lines
+
+
+def _root(document: _Document) -> Path:
+    path = document.value("path")
+    if path is not None and not isinstance(path, str):
+        document.fail("path", "`path` is not text", "write the directory that holds the splits, or leave it out")
+    root = resolved(path or "", document.source.parent, document.where("path"))
+    if not root.is_dir():
+        document.fail("path", f"`path` leads to {root}, which is no directory", "delete `path` to mean the yaml's own")
+    return root
+
+
+def _names(document: _Document) -> tuple[tuple[str, ...], list[Finding]]:
+    count = _count(document)
+    raw = document.value("names")
+    if raw is None:
+        if count is None:
+            document.fail("names", "neither `names` nor `nc`", "list the class names under `names`")
+        finding = Finding(
+            Severity.WARNING,
+            "names-invented",
+            document.where("nc"),
+            "the classes have no names, so they are called class_0, class_1, ...",
+            "list the class names under `names`",
+        )
+        return tuple(f"class_{index}" for index in range(count)), [finding]
+    values = _in_order(document, raw) if isinstance(raw, dict) else raw
+    if not isinstance(values, list) or not values:
+        document.fail("names", "`names` is neither a list nor a mapping of numbers to names", "list the class names")
+    if not all(isinstance(value, str | int | float) for value in values):
+        document.fail("names", "`names` holds something that is not a name", "write one text per class")
+    if count is not None and count != len(values):
+        document.fail("nc", f"`nc` is {count} but `names` has {len(values)}", "delete `nc`: the names say how many")
+    return tuple(str(value) for value in values), _doubtful_names(document, values)
+
+
+def _count(document: _Document) -> int | None:
+    count = document.value("nc")
+    if count is None:
+        return None
+    try:
+        number = int(count)
+        if isinstance(count, bool) or number != float(count) or not 0 < number <= 100_000:
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
+        document.fail("nc", "`nc` is not a number of classes", "delete `nc` and list the names")
+    return number
+
+
+def _in_order(document: _Document, raw: dict[Any, Any]) -> list[Any]:
+    try:
+        numbered = {int(key): value for key, value in raw.items()}
+    except (TypeError, ValueError):
+        document.fail("names", "`names` is a mapping whose keys are not numbers", "number the classes from 0")
+    missing = next((index for index in range(len(raw)) if index not in numbered), None)
+    if missing is not None:
+        document.fail("names", f"`names` has no class {missing}", "number the classes from 0 without a gap")
+    return [numbered[index] for index in range(len(raw))]
+
+
+def _doubtful_names(document: _Document, values: list[Any]) -> list[Finding]:
+    where = document.where("names")
+    found = []
+    names = [str(value) for value in values]
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        what = f"more than one class is called {twice[0]!r}"
+        found.append(Finding(Severity.WARNING, "name-repeated", where, what, "give each class its own name"))
+    odd = next((value for value in values if not isinstance(value, str)), None)
+    if odd is not None:
+        what = f"YAML reads a class name as {odd!r}, which is not text"
+        found.append(Finding(Severity.WARNING, "name-not-text", where, what, "put quotes around the name"))
+    return found
+
+
+def _entries(document: _Document, split: str) -> list[str]:
+    value = document.value(split)
+    if split == "val" and value is None:
+        value = document.value("validation")  # ultralytics takes it too
+        if value is None and document.value("valid") is not None:
+            document.fail("valid", "the key `valid` is not read by ultralytics", "rename it to `val`")
+    if not value:
+        if split == "test":
+            return []
+        document.fail(split, f"no `{split}`", f"add `{split}:` with the directory of its images")
+    entries = value if isinstance(value, list) else [value]
+    if not all(isinstance(entry, str) and entry and "\0" not in entry for entry in entries):
+        document.fail(split, f"`{split}` is neither a path nor a list of paths", "write directories or .txt lists")
+    return entries

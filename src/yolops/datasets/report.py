@@ -1,0 +1,83 @@
+"""What the check of a dataset found out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from yolops import findings as finding_rules
+from yolops.datasets import fingerprint as fingerprints
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from yolops.findings import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What is in one split.
+
+    Attributes:
+        images: all images.
+        labelled: images with at least one box.
+        background: images without one.
+        boxes: all boxes.
+        per_class: the number of boxes of each class, in the order of the names.
+    """
+
+    images: int
+    labelled: int
+    background: int
+    boxes: int
+    per_class: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the check of a dataset found out.
+
+    Attributes:
+        source: the description that was read.
+        names: the class names.
+        splits: counts of every described split.
+        findings: everything there is to say; errors stop training.
+        fingerprint: the content of the dataset, 64 hexadecimal characters.
+    """
+
+    source: Path
+    names: tuple[str, ...]
+    splits: Mapping[str, Counts]
+    findings: tuple[Finding, ...]
+    fingerprint: str
+
+    @property
+    def digest(self) -> str:
+        """The start of the fingerprint, short enough for MLflow."""
+        return fingerprints.digest(self.fingerprint)
+
+    @property
+    def errors(self) -> list[Finding]:
+        """The findings that stop training."""
+        return finding_rules.errors(self.findings)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain values, for `--json`."""
+        return {
+            "data": str(self.source),
+            "fingerprint": self.fingerprint,
+            "digest": self.digest,
+            "names": list(self.names),
+            "splits": {
+                split: {
+                    "images": counts.images,
+                    "labelled": counts.labelled,
+                    "background": counts.background,
+                    "boxes": counts.boxes,
+                    "per_class": list(counts.per_class),
+                }
+                for split, counts in self.splits.items()
+            },
+            "findings": [finding.as_dict() for finding in self.findings],
+        }

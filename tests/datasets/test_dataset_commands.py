@@ -1,0 +1,74 @@
+"""The commands about datasets, as a person types them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from dataset_builder import Builder
+from typer.testing import CliRunner, Result
+
+from yolops.cli.dataset import commands
+from yolops.cli.session import Session
+from yolops.platform.workspace import Workspace
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Any:
+    def typed(*arguments: object) -> Result:
+        session = Session(Workspace(tmp_path), as_json=False, verbose=False)
+        return CliRunner().invoke(commands(), [str(item) for item in arguments], obj=session)
+
+    return typed
+
+
+def test_a_good_dataset_is_counted_and_ends_with_0(run: Any, builder: Builder) -> None:
+    result = run("check", builder.root)
+    assert result.exit_code == 0
+    assert "fingerprint" in result.stdout
+    assert "cat" in result.stdout
+
+
+def test_a_bad_dataset_ends_with_1_and_says_where(run: Any, builder: Builder) -> None:
+    builder.label("train/a.png", "5 0.5 0.5 0.1 0.1\n")
+    result = run("check", builder.root)
+    assert result.exit_code == 1
+    assert "a.txt:1" in result.stderr
+
+
+def test_json_is_alone_on_stdout(run: Any, builder: Builder) -> None:
+    builder.label("train/a.png", "5 0.5 0.5 0.1 0.1\n")
+    report = json.loads(run("check", builder.root, "--json").stdout)
+    assert report["findings"][0]["code"] == "class-out-of-range"
+    assert len(report["digest"]) == 32
+
+
+def test_a_sample_is_generated_and_checked(run: Any, tmp_path: Path) -> None:
+    data = json.loads(run("sample", "--images", 6, 2, 1, "--seed", 3, "--json").stdout)["data"]
+    assert data == str(tmp_path / "shapes/data.yaml")
+    assert run("check", data).exit_code == 0
+
+
+@pytest.mark.real_data
+def test_real_annotations_are_converted(run: Any, bccd: Path, tmp_path: Path) -> None:
+    result = run("convert", bccd, tmp_path / "out", "--format", "voc", "--json")
+    assert json.loads(result.stdout)["images"] == {"train": 205, "val": 87, "test": 72}
+    assert "RBC" in run("check", tmp_path / "out").stdout
+
+
+def test_the_commands_are_there_before_anything_heavy_is_imported() -> None:
+    code = "import sys, yolops.cli.dataset as d; d.commands(); print({'numpy', 'PIL', 'yaml'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_help_names_the_three_commands() -> None:
+    app = typer.Typer()
+    app.add_typer(commands(), name="dataset")
+    shown = CliRunner().invoke(app, ["dataset", "--help"]).stdout
+    assert all(name in shown for name in ("sample", "check", "convert"))
