@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from yolops import __version__
-from yolops.cli import dataset, train
+from yolops.cli import dataset, models, runs, train
+from yolops.cli.demo import demo
 from yolops.cli.down import down
 from yolops.cli.session import Session
 from yolops.cli.status import status
@@ -28,7 +29,10 @@ def application() -> typer.Typer:
     app.command()(status)
     app.command()(ui)
     app.command(context_settings=train.PASS_THROUGH)(train.train)
+    app.command()(demo)
     app.add_typer(dataset.commands(), name="dataset")
+    app.add_typer(runs.commands(), name="runs")
+    app.add_typer(models.commands(), name="models")
     return app
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,15 +11,11 @@ import typer
 from yolops.cli.session import Json, session_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.table import Table
 
-    from yolops.cli.console import Console
     from yolops.datasets.report import Counts
-
-# What is done sooner needs no bar.
-PATIENCE_SECONDS = 2.0
 
 
 class Format(StrEnum):
@@ -78,7 +71,7 @@ def _check(
 
     console = session_of(context).console(as_json=as_json)
     dataset = read_dataset(data)
-    with _progress(console, "checking images") as progress:
+    with console.progress("checking images") as progress:
         report = check(dataset, progress)
     console.findings(report.findings)
     console.data(report.as_dict(), _counts_table(report.splits, report.names), f"fingerprint {report.fingerprint}")
@@ -122,38 +115,3 @@ def _counts_table(splits: Mapping[str, Counts], names: Sequence[str]) -> Table:
         [f"  {name}", *(counts.per_class[number] for counts in splits.values())] for number, name in enumerate(names)
     ]
     return table("", *splits, rows=rows)
-
-
-@contextmanager
-def _progress(console: Console, text: str) -> Iterator[Callable[[int, int], None]]:
-    """Show how far a loop is once it takes longer than a person waits gladly: a bar for a person, lines elsewhere."""
-    from rich.console import Console as RichConsole
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    bar = Progress(
-        TextColumn(text),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=RichConsole(file=sys.stderr),
-        transient=True,
-    )
-    task = bar.add_task(text, total=None)
-    started = time.monotonic()
-    tenth = 0
-
-    def show(done: int, total: int) -> None:
-        nonlocal tenth
-        if time.monotonic() - started < PATIENCE_SECONDS:
-            return
-        if sys.stderr.isatty():
-            bar.start()
-            bar.update(task, completed=done, total=total)
-        elif done * 10 // total > tenth:
-            tenth = done * 10 // total
-            console.note(f"{text}: {done} of {total}")
-
-    try:
-        yield show
-    finally:
-        bar.stop()

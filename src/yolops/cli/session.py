@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +14,7 @@ import typer
 if TYPE_CHECKING:
     from yolops.cli.console import Console
     from yolops.platform.workspace import Workspace
+    from yolops.tracking.rest import MlflowRest
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
@@ -27,6 +32,30 @@ class Session:
         from yolops.cli.console import Console
 
         return Console(as_json=self.as_json or as_json, verbose=self.verbose)
+
+    def mlflow(self) -> MlflowRest:
+        """Return what questions to the MLflow server of the running platform are asked with.
+
+        Raises:
+            YolopsError: no platform is running.
+        """
+        from yolops.platform.local import LocalPlatform
+        from yolops.tracking.rest import Credentials, MlflowRest
+
+        # The names are those of MLflow's own client.
+        credentials = Credentials(
+            username=os.environ.get("MLFLOW_TRACKING_USERNAME", ""),
+            password=os.environ.get("MLFLOW_TRACKING_PASSWORD", ""),
+            token=os.environ.get("MLFLOW_TRACKING_TOKEN", ""),
+        )
+        return MlflowRest(LocalPlatform(self.workspace).outputs().tracking_uri, credentials)
+
+    def command_prefix(self) -> str:
+        """Return what a person types before a command to work in this workspace again."""
+        program = "yolops" if shutil.which("yolops") else sys.argv[0]
+        if self.workspace.root == Path.cwd():
+            return program
+        return f"{program} --workspace {os.path.relpath(self.workspace.root)}"
 
 
 def session_of(context: typer.Context) -> Session:

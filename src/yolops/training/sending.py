@@ -69,14 +69,13 @@ def wait_until_delivered(spool: Spool, sender: ProcessIdentity, waiting: Callabl
     return True
 
 
-def send_what_waits(spools: list[Spool]) -> list[Spool]:
-    """Start the sender of every run that is not delivered and whose training has ended; return those runs."""
+def send_what_waits(spools: list[Spool]) -> list[tuple[Spool, ProcessIdentity]]:
+    """Start the sender of every run that is not delivered and whose training has ended; return both."""
     waiting = []
     for spool in spools:
         owner = spool.owner()
         if not spool.is_delivered() and not (owner and is_running(owner)):
-            start_sender(spool)
-            waiting.append(spool)
+            waiting.append((spool, start_sender(spool)))
     return waiting
 
 

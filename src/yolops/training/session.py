@@ -47,6 +47,7 @@ class TrainedRun:
         seconds: how long it took.
         delivered: whether MLflow has all of it.
         url: the run in the MLflow UI.
+        platform_url: the MLflow UI.
     """
 
     directory: RunDirectory
@@ -55,6 +56,7 @@ class TrainedRun:
     seconds: float
     delivered: bool
     url: str
+    platform_url: str
 
 
 class Display(Protocol):
@@ -223,7 +225,7 @@ class TrainingSession:
         )
         progress = directory.spool.progress()
         url = f"{self._outputs.ui_url}/#/experiments/{progress.experiment_id}/runs/{progress.run_id}"
-        return TrainedRun(directory, trained, progress, seconds, delivered, url)
+        return TrainedRun(directory, trained, progress, seconds, delivered, url, self._outputs.ui_url)
 
     @contextmanager
     def _recorded(self, logger: RunLogger, directory: RunDirectory, observer: _RunObserver) -> Iterator[None]:

@@ -113,7 +113,6 @@ class UltralyticsTrainer:
 
     def _find_model(self, model: str) -> str:
         """Return `file`, `weights` or `yaml` for a model that exists, is published, or is built in."""
-        from ultralytics.utils.checks import check_yaml
         from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
 
         suffix = Path(model).suffix
@@ -121,7 +120,7 @@ class UltralyticsTrainer:
             return "file"
         if f"{Path(model).with_suffix('')}.pt" in GITHUB_ASSETS_NAMES and suffix in {"", ".pt"}:
             return "weights"
-        if suffix in {".yaml", ".yml"} and check_yaml(model, hard=False):
+        if suffix in {".yaml", ".yml"} and _is_built_in(model):
             return "yaml"
         near = difflib.get_close_matches(model, sorted(GITHUB_ASSETS_NAMES), n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}? " if near else ""
@@ -150,6 +149,16 @@ class UltralyticsTrainer:
         if kept.is_file():
             return str(kept), name
         return kept.with_suffix(".yaml").name, "random"
+
+
+def _is_built_in(model: str) -> bool:
+    from ultralytics.nn.tasks import yaml_model_load
+
+    try:
+        yaml_model_load(model)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

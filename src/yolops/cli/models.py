@@ -1,0 +1,69 @@
+"""`yolops models`: what is in the model registry."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from yolops.cli.session import Json, session_of
+
+
+def commands() -> typer.Typer:
+    """Build the commands about models."""
+    app = typer.Typer(help="See the registered models.", no_args_is_help=True, rich_markup_mode=None)
+    app.command("list")(_list)
+    app.command("show")(_show)
+    return app
+
+
+def _list(context: typer.Context, as_json: Json = False) -> None:
+    """List the registered models."""
+    from yolops.cli.console import table
+    from yolops.models.registry import list_models
+
+    session = session_of(context)
+    models = list_models(session.mlflow())
+    rows = [
+        (
+            model.name,
+            model.latest,
+            ", ".join(f"{alias}={version}" for alias, version in sorted(model.aliases.items())),
+            f"{model.updated.astimezone():%Y-%m-%d %H:%M}",
+        )
+        for model in models
+    ]
+    shown = table("name", "latest", "aliases", "updated", rows=rows) if rows else _NOTHING
+    session.console(as_json=as_json).data([model.as_dict() for model in models], shown)
+
+
+_NOTHING = "no models yet; register one: yolops train data.yaml --register-as NAME"
+
+
+def _show(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Name of the registered model.")],
+    as_json: Json = False,
+) -> None:
+    """Show the versions of a model, what they reached, and how to load the best-known one."""
+    from yolops.cli.console import table
+    from yolops.models.registry import list_versions
+
+    session = session_of(context)
+    versions = list_versions(session.mlflow(), name)
+    rows = [
+        (
+            version.version,
+            ", ".join(version.aliases),
+            *(float(version.tags[metric]) if metric in version.tags else None for metric in ("mAP50", "mAP50-95")),
+            f"{version.created.astimezone():%Y-%m-%d %H:%M}",
+            version.run_id[:8],
+        )
+        for version in versions
+    ]
+    named = next((version for version in versions if version.aliases), versions[0] if versions else None)
+    session.console(as_json=as_json).data(
+        [version.as_dict() for version in versions],
+        table("version", "aliases", "mAP50", "mAP50-95", "created", "run", rows=rows),
+        f'\nload it: mlflow.pyfunc.load_model("{named.uri}")' if named else "\nit has no version yet",
+    )

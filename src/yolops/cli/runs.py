@@ -1,0 +1,96 @@
+"""`yolops runs`: what has been trained."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from yolops.cli.session import Json, session_of
+
+SHOWN_METRICS = ("best/mAP50", "best/mAP50-95")
+
+
+def commands() -> typer.Typer:
+    """Build the commands about runs."""
+    app = typer.Typer(help="See what has been trained.", no_args_is_help=True, rich_markup_mode=None)
+    app.command("list")(_list)
+    app.command("show")(_show)
+    app.command("sync")(_sync)
+    return app
+
+
+def _list(
+    context: typer.Context,
+    experiment: Annotated[str, typer.Option(help="Only the runs of this experiment.")] = "",
+    most: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many, the newest first.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List the newest runs."""
+    from yolops.cli.console import table
+    from yolops.tracking.runs import list_runs
+
+    session = session_of(context)
+    runs = list_runs(session.mlflow(), experiment=experiment, most=most)
+    rows = [
+        (
+            run.name,
+            run.experiment,
+            run.status,
+            f"{run.started.astimezone():%Y-%m-%d %H:%M}",
+            "-" if run.seconds is None else f"{run.seconds:.0f} s",
+            *(run.metrics.get(name) for name in SHOWN_METRICS),
+            run.run_id[:8],
+        )
+        for run in runs
+    ]
+    columns = ("name", "experiment", "status", "started", "took", "mAP50", "mAP50-95", "id")
+    shown = table(*columns, rows=rows) if rows else "no runs yet; train one: yolops train data.yaml"
+    session.console(as_json=as_json).data([run.as_dict() for run in runs], shown)
+
+
+def _show(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(help="Name or ID of the run, or the first 6 characters of its ID.")],
+    as_json: Json = False,
+) -> None:
+    """Show one run: how it ended, its metrics, settings and where it came from."""
+    from yolops.cli.console import table
+    from yolops.tracking.runs import find_run
+
+    session = session_of(context)
+    found = find_run(session.mlflow(), run)
+    what = [
+        ("run", f"{found.name} ({found.run_id})"),
+        ("experiment", found.experiment),
+        ("status", found.status),
+        ("started", f"{found.started.astimezone():%Y-%m-%d %H:%M:%S}"),
+        ("took", "-" if found.seconds is None else f"{found.seconds:.0f} s"),
+        *((name.rpartition(".")[2], found.tags[name]) for name in _TAGS if found.tags.get(name)),
+    ]
+    metrics = [(name, value) for name, value in sorted(found.metrics.items()) if not name.startswith("system/")]
+    session.console(as_json=as_json).data(
+        found.as_dict(), table("", "", rows=what), "", table("metric", "last value", rows=metrics)
+    )
+
+
+_TAGS = ("yolops.error", "yolops.epochs", "yolops.directory", "mlflow.source.git.commit", "mlflow.source.name")
+
+
+def _sync(context: typer.Context, as_json: Json = False) -> None:
+    """Send what MLflow does not have yet of runs that ended while it was away."""
+    from yolops.cli.training import RUNS
+    from yolops.errors import YolopsError
+    from yolops.training.run_directory import all_runs
+    from yolops.training.sending import send_what_waits, wait_until_delivered
+
+    session = session_of(context)
+    console = session.console(as_json=as_json)
+    session.mlflow()
+    senders = send_what_waits([run.spool for run in all_runs(session.workspace.root / RUNS)])
+    with console.working(f"sending {len(senders)} runs ..."):
+        done = [wait_until_delivered(spool, sender, console.note) for spool, sender in senders]
+    runs = [spool.progress().run_id for spool, _ in senders]
+    console.data({"runs": runs, "delivered": all(done)}, f"{sum(done)} of {len(done)} runs sent")
+    if not all(done):
+        raise YolopsError("MLflow does not have all of it yet", "see how it is: yolops status; the runs are kept")

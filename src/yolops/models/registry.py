@@ -1,0 +1,112 @@
+"""Questions about registered models."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from yolops.tracking.rest import MlflowRest
+
+PAGE = 1000
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One version of a registered model.
+
+    Attributes:
+        name: the model's name.
+        version: its number.
+        aliases: such as `champion`.
+        run_id: the run that trained it.
+        created: when it was registered.
+        tags: its metrics, as text.
+    """
+
+    name: str
+    version: int
+    aliases: tuple[str, ...]
+    run_id: str
+    created: datetime
+    tags: Mapping[str, str]
+
+    @property
+    def uri(self) -> str:
+        """What `mlflow.pyfunc.load_model` takes."""
+        return f"models:/{self.name}@{self.aliases[0]}" if self.aliases else f"models:/{self.name}/{self.version}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values, for `--json`."""
+        return asdict(self) | {"created": self.created.isoformat(timespec="seconds"), "uri": self.uri}
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """One registered model.
+
+    Attributes:
+        name: its name.
+        latest: the number of its latest version, 0 where it has none.
+        aliases: which version each alias names.
+        updated: when something last changed.
+    """
+
+    name: str
+    latest: int
+    aliases: Mapping[str, int]
+    updated: datetime
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values, for `--json`."""
+        return asdict(self) | {"updated": self.updated.isoformat(timespec="seconds")}
+
+
+def list_models(rest: MlflowRest) -> list[RegisteredModel]:
+    """Return every registered model, by name."""
+    found: list[RegisteredModel] = []
+    token = ""
+    while True:
+        answer = rest.get("registered-models/search", max_results=PAGE, page_token=token)
+        found += [_model(item) for item in answer.get("registered_models", [])]
+        token = answer.get("next_page_token", "")
+        if not token:
+            return sorted(found, key=lambda model: model.name)
+
+
+def list_versions(rest: MlflowRest, name: str) -> list[ModelVersion]:
+    """Return every version of a model, the newest first.
+
+    Raises:
+        NotFoundError: there is no such model.
+    """
+    model = rest.get("registered-models/get", name=name)["registered_model"]
+    aliases = _model(model).aliases
+    quoted = name.replace("'", "''")
+    answer = rest.get("model-versions/search", filter=f"name='{quoted}'", max_results=PAGE)
+    versions = [_version(item, aliases) for item in answer.get("model_versions", [])]
+    return sorted(versions, key=lambda version: version.version, reverse=True)
+
+
+def _model(item: Mapping[str, Any]) -> RegisteredModel:
+    return RegisteredModel(
+        name=item["name"],
+        latest=max((int(version["version"]) for version in item.get("latest_versions", [])), default=0),
+        aliases={entry["alias"]: int(entry["version"]) for entry in item.get("aliases", [])},
+        updated=datetime.fromtimestamp(int(item["last_updated_timestamp"]) / 1000, UTC),
+    )
+
+
+def _version(item: Mapping[str, Any], aliases: Mapping[str, int]) -> ModelVersion:
+    number = int(item["version"])
+    return ModelVersion(
+        name=item["name"],
+        version=number,
+        aliases=tuple(alias for alias, version in aliases.items() if version == number),
+        run_id=item.get("run_id", ""),
+        created=datetime.fromtimestamp(int(item["creation_timestamp"]) / 1000, UTC),
+        tags={tag["key"]: tag["value"] for tag in item.get("tags", [])},
+    )

@@ -1,0 +1,107 @@
+"""Questions about runs and experiments."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from yolops.tracking.rest import NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from yolops.tracking.rest import MlflowRest
+
+PAGE = 1000
+HEX = frozenset("0123456789abcdef")
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One run.
+
+    Attributes:
+        run_id: its ID.
+        name: its name.
+        experiment: the experiment's name.
+        status: RUNNING, FINISHED, FAILED, KILLED or SCHEDULED.
+        started: when it began.
+        seconds: how long it took, None while it runs.
+        metrics: the last value of each.
+        params: its settings.
+        tags: what else was said of it.
+    """
+
+    run_id: str
+    name: str
+    experiment: str
+    status: str
+    started: datetime
+    seconds: float | None
+    metrics: Mapping[str, float]
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values, for `--json`."""
+        return asdict(self) | {"started": self.started.isoformat(timespec="seconds")}
+
+
+def list_runs(rest: MlflowRest, *, experiment: str = "", most: int = 20) -> list[RunSummary]:
+    """Return the newest runs, of one experiment or of all.
+
+    Raises:
+        NotFoundError: there is no such experiment.
+    """
+    experiments = _experiments(rest)
+    if experiment and experiment not in experiments.values():
+        known = ", ".join(sorted(experiments.values())) or "none yet"
+        raise NotFoundError(f"there is no experiment {experiment!r}", f"there is: {known}")
+    wanted = [number for number, name in experiments.items() if not experiment or name == experiment]
+    if not wanted:
+        return []
+    answer = rest.post("runs/search", experiment_ids=wanted, max_results=most, order_by=["attributes.start_time DESC"])
+    return [_summary(run, experiments) for run in answer.get("runs", [])]
+
+
+def find_run(rest: MlflowRest, which: str) -> RunSummary:
+    """Return the run with this ID, the start of one, or this name; of several with one name the newest.
+
+    Raises:
+        NotFoundError: there is no such run.
+    """
+    experiments = _experiments(rest)
+    if len(which) == 32 and set(which) <= HEX:
+        return _summary(rest.get("runs/get", run_id=which)["run"], experiments)
+    for run in list_runs(rest, most=PAGE):
+        if run.name == which or (len(which) >= 6 and run.run_id.startswith(which)):
+            return run
+    raise NotFoundError(f"there is no run {which!r}", "see what there is: yolops runs list")
+
+
+def _experiments(rest: MlflowRest) -> dict[str, str]:
+    found: dict[str, str] = {}
+    token = ""
+    while True:
+        answer = rest.post("experiments/search", max_results=PAGE, **({"page_token": token} if token else {}))
+        found |= {item["experiment_id"]: item["name"] for item in answer.get("experiments", [])}
+        token = answer.get("next_page_token", "")
+        if not token:
+            return found
+
+
+def _summary(run: Mapping[str, Any], experiments: Mapping[str, str]) -> RunSummary:
+    info, data = run["info"], run.get("data", {})
+    start, end = int(info["start_time"]), int(info.get("end_time", 0))
+    return RunSummary(
+        run_id=info["run_id"],
+        name=info.get("run_name", ""),
+        experiment=experiments.get(info["experiment_id"], info["experiment_id"]),
+        status=info["status"],
+        started=datetime.fromtimestamp(start / 1000, UTC),
+        seconds=(end - start) / 1000 if end else None,
+        metrics={item["key"]: float(item["value"]) for item in data.get("metrics", [])},
+        params={item["key"]: item["value"] for item in data.get("params", [])},
+        tags={item["key"]: item["value"] for item in data.get("tags", [])},
+    )
