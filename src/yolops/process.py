@@ -29,7 +29,7 @@ MARK = "YOLOPS_BACKGROUND"
 
 # Creation times are kept to 10 ms on Linux; the rest is room for a clock that was set in between.
 SAME_MOMENT_S = 2.0
-# SIGKILL cannot be refused, but a process in an uninterruptible disk wait ends only when the disk answers.
+# For a tidy end, and for SIGKILL: a process in an uninterruptible disk wait ends only when the disk answers.
 KILL_PATIENCE_S = 5.0
 POLL_S = 0.05
 
@@ -79,18 +79,18 @@ def run(
     Raises:
         YolopsError: the program is not there, cannot be started, or took too long.
     """
-    child = _spawn(argv, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    try:
-        out, err = child.communicate(timeout=timeout)
-    except BaseException as reason:
-        _kill(_tree(child.pid))
-        child.communicate()
-        if isinstance(reason, subprocess.TimeoutExpired):
+    with _spawn(argv, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        try:
+            out, err = child.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired as error:
+            _end(_tree(child.pid), KILL_PATIENCE_S)
             raise YolopsError(
                 f"{argv[0]}: did not end within {timeout:g} s and was stopped",
                 "try again, or run it by hand to see why",
-            ) from reason
-        raise
+            ) from error
+        except BaseException:  # Ctrl-C reached the child too: let it tidy up before it is made to end
+            _end(_tree(child.pid), KILL_PATIENCE_S)
+            raise
     return Completed(child.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
 
 
@@ -114,7 +114,7 @@ def start_background(
         raise YolopsError(f"{log}: cannot be written ({error.strerror})", "make its directory writable") from error
     with stream:
         child = _spawn(
-            argv, cwd=cwd, env={**(env or {}), MARK: str(log)}, stdout=stream, stderr=stream, new_session=True
+            argv, cwd=cwd, env={**(env or {}), MARK: str(log.resolve())}, stdout=stream, stderr=stream, new_session=True
         )
     _children[child.pid] = child
     return ProcessIdentity(child.pid, psutil.Process(child.pid).create_time())
@@ -127,7 +127,8 @@ def is_running(identity: ProcessIdentity) -> bool:
 
 def find_background(log: Path) -> list[ProcessIdentity]:
     """Return every running process that was started with this log, or by such a process."""
-    marked = (process for process in psutil.process_iter() if _mark(process) == str(log))
+    mark = str(log.resolve())
+    marked = [process for process in psutil.process_iter() if _mark(process) == mark]
     return [identity for process in marked if (identity := _identity(process)) is not None]
 
 
@@ -153,11 +154,9 @@ def stop(identity: ProcessIdentity, patience_s: float) -> None:
     Raises:
         YolopsError: something of it cannot be ended.
     """
-    members = _members(identity)
-    # A stopped process (SIGSTOP, Ctrl-Z) hears nothing until it is continued.
-    _signal(members, signal.SIGTERM, signal.SIGCONT)
-    left = _wait_gone(members, patience_s)
-    left = _kill(left + [process for process in _members(identity) if process not in left])
+    left = _end(_members(identity), patience_s)
+    # What was started while the rest was ending.
+    left += _end(_members(identity), 0.0)
     if left:
         raise YolopsError(
             f"process {left[0].pid}: cannot be ended", f"end it yourself: kill -9 {left[0].pid}, perhaps as its owner"
@@ -192,9 +191,7 @@ def _spawn(
 
 
 def _living(identity: ProcessIdentity) -> psutil.Process | None:
-    child = _children.get(identity.pid)
-    if child is not None and child.poll() is not None:
-        del _children[identity.pid]
+    _reap(identity.pid)
     try:
         process = psutil.Process(identity.pid)
         same = abs(process.create_time() - identity.started) < SAME_MOMENT_S
@@ -259,18 +256,27 @@ def _signal(processes: Sequence[psutil.Process], *signals: signal.Signals) -> No
                 break
 
 
-def _kill(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
-    _signal(processes, signal.SIGKILL)
-    return _wait_gone(processes, KILL_PATIENCE_S)
+def _end(processes: Sequence[psutil.Process], patience_s: float) -> list[psutil.Process]:
+    """Ask processes to end, kill those that did not in time, and return those that even that did not end."""
+    # A stopped process (SIGSTOP, Ctrl-Z) hears nothing until it is continued.
+    _signal(processes, signal.SIGTERM, signal.SIGCONT)
+    left = _wait_gone(processes, patience_s)
+    _signal(left, signal.SIGKILL)
+    return _wait_gone(left, KILL_PATIENCE_S)
 
 
 def _wait_gone(processes: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
     """Return those still alive after some seconds; psutil's own wait would count zombies as alive."""
     deadline = time.monotonic() + seconds
-    while left := [process for process in processes if _is_alive(process)]:
-        for pid in [process.pid for process in processes if process.pid in _children]:
-            _children[pid].poll()
-        if time.monotonic() >= deadline:
-            break
+    while (left := [process for process in processes if _is_alive(process)]) and time.monotonic() < deadline:
         time.sleep(POLL_S)
+    for process in processes:
+        _reap(process.pid)
     return left
+
+
+def _reap(pid: int) -> None:
+    """Take note that a child of this very process has ended, if it has."""
+    child = _children.get(pid)
+    if child is not None and child.poll() is not None:
+        del _children[pid]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -55,7 +55,7 @@ class Status:
     """The local platform as it is now.
 
     Attributes:
-        state: whether its server runs and answers; `unhealthy` is alive without an answer (or still starting).
+        state: whether its server runs and answers; `unhealthy` is alive without an answer, or only in part.
         url: the server's address; None when it is stopped.
         pid: the server's process; None when it is stopped.
         version: the MLflow of the server, or of the last one; None if there never was one.
@@ -144,9 +144,12 @@ class LocalPlatform:
     def status(self) -> Status:
         """Return what can be seen of the platform; changes nothing."""
         record = read_record(self._record)
-        running = record is not None and is_alive(record)
-        live = record if running else None
-        state = State.STOPPED if live is None else State.RUNNING if answers(live) else State.UNHEALTHY
+        live = record if record is not None and is_alive(record) else None
+        if live is None:
+            # A worker whose server was killed still answers, and nobody looks after it.
+            state = State.UNHEALTHY if process.find_background(self.log) else State.STOPPED
+        else:
+            state = State.RUNNING if answers(live) else State.UNHEALTHY
         return Status(
             state=state,
             url=None if live is None else address(live.port),
@@ -204,13 +207,7 @@ class LocalPlatform:
 
     def _start(self, record: ServerRecord | None, explicit: int | None) -> int:
         version = server_command.server_version()
-        if self._database.exists() and (record is None or record.version != version):
-            copy = copy_before(self._database, version)
-            self._say(f"the database was made by another MLflow; before {version} changes it, it was copied to {copy}")
-        if self.log.exists() and self.log.stat().st_size > MOST_LOG_BYTES:
-            self.log.replace(self.log.with_name(self.log.name + ".1"))
-        former = None if record is None else record.port
-        for port in candidate_ports(explicit, former):
+        for port in candidate_ports(explicit, None if record is None else record.port):
             if is_free(port) and self._started_on(port, version):
                 return port
             who = holder(port) or "another program"
@@ -222,6 +219,8 @@ class LocalPlatform:
 
     def _started_on(self, port: int, version: str) -> bool:
         """Start the server and wait until it answers; return False if another program got the port before it."""
+        self._keep_database(version)
+        self._rotate_log()
         offset = _size(self.log)
         identity = process.start_background(
             server_command.server_argv(port),
@@ -239,6 +238,19 @@ class LocalPlatform:
             raise
         write_record(self._record, record.stopped())
         return False
+
+    def _keep_database(self, version: str) -> None:
+        """Copy the database before an MLflow that did not make it, or may not have, changes its tables."""
+        record = read_record(self._record)
+        if self._database.exists() and (record is None or record.version != version):
+            copy = copy_before(self._database, version)
+            maker = "an unknown MLflow" if record is None else f"MLflow {record.version}"
+            self._say(f"the database is from {maker}; before MLflow {version} may change it, it was copied to {copy}")
+
+    def _rotate_log(self) -> None:
+        if _size(self.log) > MOST_LOG_BYTES:
+            with suppress(OSError):  # a log that stays long is no reason not to start
+                self.log.replace(self.log.with_name(self.log.name + ".1"))
 
     def _comes_up(self, record: ServerRecord, log_offset: int) -> bool:
         deadline = time.monotonic() + START_PATIENCE_S

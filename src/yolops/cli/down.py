@@ -1,0 +1,19 @@
+"""`yolops down`: end the platform of the workspace; what it recorded stays."""
+
+from __future__ import annotations
+
+import typer
+
+from yolops.cli.session import Json, session_of
+
+
+def down(context: typer.Context, as_json: Json = False) -> None:
+    """End MLflow for this workspace. Its runs and artifacts stay."""
+    from yolops.platform.local import LocalPlatform
+
+    session = session_of(context)
+    console = session.console(as_json=as_json)
+    ended = LocalPlatform(session.workspace).down()
+    console.data(
+        {"ended": ended}, "MLflow has ended; its runs and artifacts stay." if ended else "MLflow was not running."
+    )

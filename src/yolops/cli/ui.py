@@ -1,0 +1,29 @@
+"""`yolops ui`: look at the runs in a browser."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from yolops.cli.session import Json, session_of
+
+
+def ui(
+    context: typer.Context,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Open MLflow in a browser, and start it before if need be."""
+    import webbrowser
+
+    from yolops.platform.local import LocalPlatform
+
+    session = session_of(context)
+    console = session.console(as_json=as_json)
+    platform = LocalPlatform(session.workspace, say=console.note)
+    with console.working("Making sure that MLflow runs; a start takes about ten seconds"):
+        outputs = platform.up()
+    console.data({"ui_url": outputs.ui_url}, outputs.ui_url)
+    if browser and not webbrowser.open(outputs.ui_url):
+        console.note("No browser could be opened; open the address by hand.")
