@@ -109,7 +109,6 @@ class RunLogger:
     def end(self, end: RunEnd) -> None:
         """Say how the run ended. Nothing may be said behind it until the run is resumed."""
         self._append("end", status=end.value)
-        self._writer.close()
 
     @property
     def lost(self) -> int:

@@ -29,7 +29,6 @@ from yolops.process import ProcessIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from io import FileIO
     from pathlib import Path
 
 FORMAT = 1
@@ -192,10 +191,9 @@ class SpoolWriter:
 
     def __init__(self, spool: Spool) -> None:
         self._path = spool.records_file
-        self._file: FileIO | None = None
         self._waiting: deque[bytes] = deque()
+        self._is_torn = True
         self.lost = 0
-        _cut_torn_line(self._path)
 
     def append(self, record: Record) -> None:
         """Append one record."""
@@ -208,24 +206,20 @@ class SpoolWriter:
     def flush(self) -> bool:
         """Write what waits in memory; return whether all of it is in the file now."""
         try:
-            if self._file is None:
+            if self._is_torn:
                 _cut_torn_line(self._path)
-                self._file = self._path.open("ab", buffering=0)
-            while self._waiting:
-                line = self._waiting[0]
-                if self._file.write(line) != len(line):
-                    raise OSError(errno.ENOSPC, "the line was written in part")
-                self._waiting.popleft()
+                self._is_torn = False
+            with self._path.open("r+b", buffering=0) as file:
+                file.seek(0, os.SEEK_END)
+                while self._waiting:
+                    line = self._waiting[0]
+                    if file.write(line) != len(line):
+                        raise OSError(errno.ENOSPC, "the line was written in part")
+                    self._waiting.popleft()
         except OSError:
-            self.close()
+            self._is_torn = True
             return False
         return True
-
-    def close(self) -> None:
-        """Close the file; a later append opens it again, and cuts a line that was written in part."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
 
 
 def _cut_torn_line(path: Path) -> None:
