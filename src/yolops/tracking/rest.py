@@ -46,10 +46,10 @@ class MlflowRest:
     """
 
     def __init__(self, tracking_uri: str, credentials: Credentials | None = None) -> None:
-        self._base = tracking_uri.rstrip("/")
+        self.base = tracking_uri.rstrip("/")
         self._headers = (credentials or Credentials()).header()
         # A proxy of the environment must not stand between us and a server on this machine.
-        local = urllib.parse.urlsplit(self._base).hostname in {"127.0.0.1", "localhost", "::1"}
+        local = urllib.parse.urlsplit(self.base).hostname in {"127.0.0.1", "localhost", "::1"}
         handlers = [urllib.request.ProxyHandler({})] if local else []
         self._opener = urllib.request.build_opener(*handlers)
 
@@ -73,17 +73,17 @@ class MlflowRest:
         return self._send(endpoint, json.dumps(body).encode())
 
     def _send(self, endpoint: str, body: bytes | None) -> dict[str, Any]:
-        url = f"{self._base}/api/2.0/mlflow/{endpoint}"
+        url = f"{self.base}/api/2.0/mlflow/{endpoint}"
         request = urllib.request.Request(url, body, {"Content-Type": "application/json", **self._headers})  # noqa: S310
         try:
             with self._opener.open(request, timeout=TIMEOUT_S) as answer:
                 found: dict[str, Any] = json.load(answer)
                 return found
         except urllib.error.HTTPError as error:
-            raise _translated(self._base, error) from error
+            raise _translated(self.base, error) from error
         except (OSError, ValueError) as error:
             raise YolopsError(
-                f"{self._base}: no answer from MLflow ({error})", "see how it is: yolops status"
+                f"{self.base}: no answer from MLflow ({error})", "see how it is: yolops status"
             ) from error
 
 

@@ -182,6 +182,11 @@ class Spool:
                 return
             yield True
 
+    def is_locked(self, role: str) -> bool:
+        """Whether some process holds this place at the spool."""
+        with self.locked(role) as alone:
+            return not alone
+
 
 class SpoolWriter:
     """Appends records. Never waits for the network and never raises: a full disk must not end a training.

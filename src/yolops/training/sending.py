@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NICENESS = 10
 POLL_S = 0.05
 # How long a person is asked to wait for a server that does not answer.
-PATIENCE_S = 30.0
+PATIENCE_S = 15.0
 # The sender tries again by itself; MLflow's own seven attempts would only hide an outage for minutes.
 ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -59,9 +59,8 @@ def wait_until_delivered(spool: Spool, sender: ProcessIdentity, waiting: Callabl
                 waiting(trouble)
         if trouble and time.monotonic() - since > PATIENCE_S:
             return False
-        if not is_running(sender):
-            if spool.is_delivered():
-                break
+        # Another sender may be at work, in which case the one that was started has left.
+        if not is_running(sender) and not spool.is_locked("sender") and not spool.is_delivered():
             if restarts == 2:
                 return False
             sender, restarts = start_sender(spool), restarts + 1
