@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import typer
 
 from yolops.cli.session import Json, session_of
@@ -46,12 +48,14 @@ def demo(context: typer.Context, as_json: Json = False) -> None:
     run = training.train(session, console, request)
     training.show(console, run)
     here = session.command_prefix()
-    console.note("")
-    console.note(f"The MLflow UI: {run.platform_url}")
-    console.note("Next:")
-    for command, purpose in (
-        ("ui", "look at the run and its plots"),
-        (f"models show {MODEL_NAME}", "see the registered model and how to load it"),
-        (f"train {data} --epochs 10 --register-as {MODEL_NAME}", "train a candidate"),
+    dataset = os.path.relpath(data.parent)
+    console.note(f"\nThe MLflow UI: {run.outputs.ui_url}\n\nNext:")
+    for purpose, command in (
+        ("look at the run and its plots", "ui"),
+        ("see the registered model and how to load it", f"models show {MODEL_NAME}"),
+        (
+            "train a candidate for longer",
+            f"train {dataset} --model yolo11n.yaml --epochs 20 --register-as {MODEL_NAME}",
+        ),
     ):
-        console.note(f"  {here} {command:<60}  # {purpose}")
+        console.note(f"  # {purpose}\n  {here} {command}")

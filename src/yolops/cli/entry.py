@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 
 HELP_PAGE = "help.txt"
+INTERRUPTED = 130
 TERMINATED = 143
 BUG = 70
 
@@ -20,7 +21,11 @@ def main() -> None:
     if sys.argv[1:] in ([], ["--help"]):
         print_help_page()
         return
-    sys.exit(run(sys.argv[1:]))
+    try:
+        status = run(sys.argv[1:])
+    except KeyboardInterrupt:  # while still importing; typer turns every later one into this status
+        status = INTERRUPTED
+    sys.exit(status)
 
 
 def run(arguments: list[str]) -> int:

@@ -79,9 +79,8 @@ _TAGS = ("yolops.error", "yolops.epochs", "yolops.directory", "mlflow.source.git
 
 def _sync(context: typer.Context, as_json: Json = False) -> None:
     """Send what MLflow does not have yet of runs that ended while it was away."""
-    from yolops.cli.training import RUNS
     from yolops.errors import YolopsError
-    from yolops.training.run_directory import all_runs
+    from yolops.training.run_directory import RUNS, all_runs
     from yolops.training.sending import send_what_waits, wait_until_delivered
 
     session = session_of(context)

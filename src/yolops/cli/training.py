@@ -13,7 +13,7 @@ from yolops.datasets.description import Dataset, read_dataset
 from yolops.errors import YolopsError
 from yolops.platform.local import LocalPlatform
 from yolops.tracking.names import check_name
-from yolops.training.run_directory import TrainRequest, find_run
+from yolops.training.run_directory import RUNS, TrainRequest, find_run
 from yolops.training.sending import model_of
 from yolops.training.session import TrainedRun, TrainingSession
 from yolops.training.ultralytics_trainer import UltralyticsTrainer
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from yolops.cli.console import Console
     from yolops.cli.session import Session
     from yolops.datasets.report import Report
-
-RUNS = "runs"
+    from yolops.platform.outputs import Outputs
 
 
 def train(session: Session, console: Console, request: TrainRequest) -> TrainedRun:
@@ -86,11 +85,14 @@ def show(console: Console, run: TrainedRun) -> None:
 
 def _training(session: Session, console: Console) -> TrainingSession:
     workspace = session.workspace
-    with console.working("starting the local platform ..."):
-        outputs = LocalPlatform(workspace).up()
+
+    def connect() -> Outputs:
+        with console.working("making sure that MLflow runs ..."):
+            return LocalPlatform(workspace, say=console.note).up()
+
     return TrainingSession(
         UltralyticsTrainer(workspace.create_state() / "ultralytics", verbose=session.verbose),
-        outputs,
+        connect,
         runs=workspace.root / RUNS,
         weights=workspace.state / "weights",
         command_line=["yolops", *sys.argv[1:]],
@@ -104,8 +106,9 @@ def _checked(console: Console, data: Path) -> tuple[Dataset, Report]:
         report = check(dataset, progress)
     console.findings(report.findings, most=5)
     if report.errors:
+        count = "an error" if len(report.errors) == 1 else f"{len(report.errors)} errors"
         raise YolopsError(
-            f"{dataset.source}: the dataset has {len(report.errors)} errors, and training would lose those images",
+            f"{dataset.source}: the dataset has {count}, and a training would suffer from it in silence",
             f"see all of them: yolops dataset check {data}",
         )
     return dataset, report

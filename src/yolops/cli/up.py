@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from yolops.cli.session import Json, session_of
+from yolops.cli.session import Json, Session, session_of
+
+if TYPE_CHECKING:
+    from yolops.cli.console import Console
 
 
 def up(
@@ -30,3 +33,15 @@ def up(
         f"MLflow runs at {outputs.ui_url}",
         f"For other programs: export MLFLOW_TRACKING_URI={outputs.tracking_uri}",
     )
+    _send_what_waits(session, console)
+
+
+def _send_what_waits(session: Session, console: Console) -> None:
+    from yolops.training.run_directory import RUNS, all_runs
+    from yolops.training.sending import send_what_waits
+
+    waiting = send_what_waits([run.spool for run in all_runs(session.workspace.root / RUNS)])
+    if waiting:
+        console.note(
+            f"{len(waiting)} runs that ended while MLflow was away are being sent; wait for them: yolops runs sync"
+        )

@@ -21,6 +21,7 @@ from yolops.tracking.spool import Spool
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+RUNS = "runs"
 RECORD = "yolops.json"
 
 

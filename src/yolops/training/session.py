@@ -1,62 +1,36 @@
-"""One training from its beginning to its end: lay out the data, record the run, train, keep what came out."""
+"""One training from its beginning to its end: record the run, lay out the data, train, keep what came out."""
 
 from __future__ import annotations
 
-import json
 import os
 import time
 import uuid
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import psutil
 
 from yolops.datasets.normalise import write_training_yaml
 from yolops.errors import YolopsError
-from yolops.models.request import ModelRequest
 from yolops.process import ProcessIdentity
-from yolops.tracking.provenance import all_packages, code_tags, hardware_tags, package_tags
-from yolops.tracking.run_logger import DatasetInput, RunEnd, RunLogger
-from yolops.tracking.spool import Progress, RunIntent, Spool
-from yolops.training.run_directory import RunDirectory, TrainRequest
-from yolops.training.sending import MODEL, start_sender, wait_until_delivered
-from yolops.training.trainer import Trained, Trainer, TrainSpec
+from yolops.tracking.run_logger import RunEnd, RunLogger
+from yolops.tracking.spool import RunIntent, Spool
+from yolops.training.run_directory import RunDirectory
+from yolops.training.run_record import keep_files, say_origin, say_outcome
+from yolops.training.sending import start_sender, wait_until_delivered
+from yolops.training.trainer import TrainSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from yolops.datasets.description import Dataset
     from yolops.datasets.report import Report
     from yolops.platform.outputs import Outputs
-
-PLOTS = (".png", ".jpg")
-PACKAGE_LIST = "packages.txt"
-DATASET_REPORT = "dataset.json"
-
-
-@dataclass(frozen=True)
-class TrainedRun:
-    """A training that is done, and what MLflow has of it.
-
-    Attributes:
-        directory: where its files are.
-        trained: what came out.
-        progress: what MLflow acknowledged.
-        seconds: how long it took.
-        delivered: whether MLflow has all of it.
-        url: the run in the MLflow UI.
-        platform_url: the MLflow UI.
-    """
-
-    directory: RunDirectory
-    trained: Trained
-    progress: Progress
-    seconds: float
-    delivered: bool
-    url: str
-    platform_url: str
+    from yolops.tracking.spool import Progress
+    from yolops.training.run_directory import TrainRequest
+    from yolops.training.trainer import Trained, Trainer
 
 
 class Display(Protocol):
@@ -75,12 +49,38 @@ class Display(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class TrainedRun:
+    """A training that is done, and what MLflow has of it.
+
+    Attributes:
+        directory: where its files are.
+        trained: what came out.
+        progress: what MLflow acknowledged.
+        seconds: how long it took.
+        delivered: whether MLflow has all of it.
+        outputs: the platform that it went to.
+    """
+
+    directory: RunDirectory
+    trained: Trained
+    progress: Progress
+    seconds: float
+    delivered: bool
+    outputs: Outputs
+
+    @property
+    def url(self) -> str:
+        """The run in the MLflow UI."""
+        return f"{self.outputs.ui_url}/#/experiments/{self.progress.experiment_id}/runs/{self.progress.run_id}"
+
+
 class TrainingSession:
     """Trains and records.
 
     Args:
         trainer: does the training.
-        outputs: the platform that the run goes to.
+        connect: starts or finds the platform that the run goes to; called once there is something to train.
         runs: where the directories of trainings are.
         weights: where downloaded weights are kept.
         command_line: as it was typed; recorded with the run.
@@ -90,7 +90,7 @@ class TrainingSession:
     def __init__(
         self,
         trainer: Trainer,
-        outputs: Outputs,
+        connect: Callable[[], Outputs],
         *,
         runs: Path,
         weights: Path,
@@ -98,7 +98,7 @@ class TrainingSession:
         display: Display,
     ) -> None:
         self._trainer = trainer
-        self._outputs = outputs
+        self._connect = connect
         self._runs = runs
         self._weights = weights
         self._command_line = command_line
@@ -110,20 +110,21 @@ class TrainingSession:
         Raises:
             YolopsError: it cannot be done, or it failed; a run that had begun says so.
         """
-        self._trainer.check(TrainSpec(Path(), Path(), request.model, request.arguments, self._weights))
+        self._trainer.check(request.arguments, model=request.model)
+        outputs = self._connect()
         directory = RunDirectory.create(self._runs, request, report.fingerprint)
         intent = RunIntent(
             spool_id=uuid.uuid4().hex,
-            tracking_uri=self._outputs.tracking_uri,
+            tracking_uri=outputs.tracking_uri,
             experiment=request.experiment,
             run_name=directory.path.name,
             started_ms=int(time.time() * 1000),
         )
-        Spool.create(directory.path / "spool", intent)
+        Spool.create(directory.spool.directory, intent)
         with self._owned(directory):
             logger = RunLogger(directory.spool)
-            self._describe(logger, directory, dataset, report)
-            return self._run(logger, directory, dataset, resume_from=None)
+            say_origin(logger, directory, report, packages=self._trainer.packages, command_line=self._command_line)
+            return self._run(logger, directory, dataset, outputs, resume=None)
 
     def resume(
         self, directory: RunDirectory, dataset: Dataset, report: Report, arguments: Mapping[str, object]
@@ -147,11 +148,11 @@ class TrainingSession:
                 "start a new training; a run is about one dataset",
             )
         with self._owned(directory):
-            spec = TrainSpec(Path(), Path(), "", arguments, self._weights, directory.last)
-            self._trainer.check(spec)
+            self._trainer.check(arguments, model=None)
+            outputs = self._connect()
             logger = RunLogger(directory.spool)
             logger.resumed()
-            return self._run(logger, directory, dataset, resume_from=directory.last, arguments=arguments)
+            return self._run(logger, directory, dataset, outputs, resume=arguments)
 
     @contextmanager
     def _owned(self, directory: RunDirectory) -> Iterator[None]:
@@ -165,67 +166,36 @@ class TrainingSession:
             spool.set_owner(ProcessIdentity(os.getpid(), psutil.Process().create_time()))
             yield
 
-    def _describe(self, logger: RunLogger, directory: RunDirectory, dataset: Dataset, report: Report) -> None:
-        """Record what is known before the training begins."""
-        logger.tags(
-            {
-                **code_tags(dataset.root if not Path.cwd().exists() else Path.cwd(), self._command_line),
-                **package_tags(self._trainer.packages),
-                **hardware_tags(),
-                "yolops.dataset": report.digest,
-                "yolops.directory": str(directory.path),
-            }
-        )
-        profile = {
-            split: {"images": c.images, "boxes": c.boxes, "background": c.background}
-            for split, c in report.splits.items()
-        }
-        entry = DatasetInput(
-            name=dataset.source.parent.name,
-            digest=report.digest,
-            source=str(dataset.source),
-            schema={"names": list(dataset.names)},
-            profile={**profile, "fingerprint": report.fingerprint},
-        )
-        logger.dataset(entry, "training")
-        self._write(directory.path / DATASET_REPORT, json.dumps(report.as_dict(), indent=2, default=str))
-        self._write(directory.path / PACKAGE_LIST, all_packages())
-        logger.file(directory.path / DATASET_REPORT, "environment")
-        logger.file(directory.path / PACKAGE_LIST, "environment")
-        logger.keep_if_killed([directory.last, directory.best], "weights")
-
     def _run(
         self,
         logger: RunLogger,
         directory: RunDirectory,
         dataset: Dataset,
+        outputs: Outputs,
         *,
-        resume_from: Path | None,
-        arguments: Mapping[str, object] | None = None,
+        resume: Mapping[str, object] | None,
     ) -> TrainedRun:
+        """Train while a sender brings what is said to MLflow; `resume` holds what differs from the first time."""
         sender = start_sender(directory.spool)
         began = time.monotonic()
-        observer = _RunObserver(logger, self._display, is_new=resume_from is None)
+        observer = _RunObserver(logger, self._display, is_new=resume is None)
         with self._recorded(logger, directory, observer):
-            request = directory.request
             spec = TrainSpec(
                 data=write_training_yaml(dataset, directory.data),
                 directory=directory.path,
-                model=request.model,
-                arguments=request.arguments if arguments is None else arguments,
+                model=directory.request.model,
+                arguments=directory.request.arguments if resume is None else resume,
                 weights_directory=self._weights,
-                resume_from=resume_from,
+                resume_from=None if resume is None else directory.last,
             )
             trained = self._trainer.train(spec, observer)
-            self._keep_outcome(logger, directory, trained)
+            say_outcome(logger, directory, trained)
         seconds = time.monotonic() - began
         self._display.note("sending what is left of the run to MLflow ...")
         delivered = wait_until_delivered(
             directory.spool, sender, lambda trouble: self._display.note(f"MLflow: {trouble}")
         )
-        progress = directory.spool.progress()
-        url = f"{self._outputs.ui_url}/#/experiments/{progress.experiment_id}/runs/{progress.run_id}"
-        return TrainedRun(directory, trained, progress, seconds, delivered, url, self._outputs.ui_url)
+        return TrainedRun(directory, trained, directory.spool.progress(), seconds, delivered, outputs)
 
     @contextmanager
     def _recorded(self, logger: RunLogger, directory: RunDirectory, observer: _RunObserver) -> Iterator[None]:
@@ -236,8 +206,8 @@ class TrainingSession:
             end = RunEnd.FINISHED
         except (KeyboardInterrupt, SystemExit):
             end, error = RunEnd.KILLED, f"stopped after {observer.epochs} epochs"
-            resumable = f"; go on with: yolops train --resume {directory.path.name}" if directory.last.exists() else ""
-            self._display.note(f"{error}{resumable}")
+            goes_on = f"; go on with: yolops train --resume {directory.path.name}" if directory.last.exists() else ""
+            self._display.note(f"{error}{goes_on}")
             raise
         except YolopsError as problem:
             error = problem.message
@@ -247,45 +217,12 @@ class TrainingSession:
             raise
         finally:
             logger.tags({"yolops.epochs": observer.epochs, "yolops.error": error})
-            self._keep_files(logger, directory)
+            keep_files(logger, directory)
             logger.end(end)
-
-    def _keep_outcome(self, logger: RunLogger, directory: RunDirectory, trained: Trained) -> None:
-        """Record what the best checkpoint can do, and ask for the model."""
-        summary = {f"best/{name}": value for name, value in trained.metrics.items()}
-        for label, values in trained.per_class.items():
-            summary |= {f"per_class/{name}/{label}": value for name, value in values.items()}
-        logger.summary(summary)
-        request = directory.request
-        example = next(iter(sorted((directory.data / "images" / "val").iterdir())), None)
-        model = ModelRequest(
-            weights=str(trained.best),
-            example=str(example or ""),
-            imgsz=trained.imgsz,
-            register_as=request.register_as,
-            alias=request.alias,
-            metrics=trained.metrics,
-        )
-        logger.request(MODEL, model.as_record())
-
-    def _keep_files(self, logger: RunLogger, directory: RunDirectory) -> None:
-        for checkpoint in (directory.best, directory.last):
-            if checkpoint.exists():
-                logger.file(checkpoint, "weights")
-        for name in ("results.csv", "args.yaml", "error.txt"):
-            if (directory.path / name).exists():
-                logger.file(directory.path / name)
-        for plot in sorted(path for path in directory.path.iterdir() if path.suffix in PLOTS):
-            logger.file(plot, "plots")
-
-    @staticmethod
-    def _write(path: Path, text: str) -> None:
-        with suppress(OSError):
-            path.write_text(text, encoding="utf-8")
 
 
 class _RunObserver:
-    """Brings what a trainer says to the run."""
+    """Brings what a trainer says to the run and to a person."""
 
     def __init__(self, logger: RunLogger, display: Display, *, is_new: bool) -> None:
         self._logger = logger
@@ -298,6 +235,8 @@ class _RunObserver:
         if self._is_new:
             self._logger.params(arguments)
         self._logger.tags(facts)
+        if facts.get("yolops.weights", "").startswith("random"):
+            self._display.note(f"weights: {facts['yolops.weights']}; the detector learns everything anew")
 
     def epoch(self, number: int, metrics: Mapping[str, float]) -> None:
         self._logger.metrics(metrics, step=number)

@@ -76,8 +76,12 @@ class Trainer(Protocol):
         """The distributions that decide what a training does."""
         ...
 
-    def check(self, spec: TrainSpec) -> None:
+    def check(self, arguments: Mapping[str, object], model: str | None) -> None:
         """Refuse what cannot be trained, before anything is written.
+
+        Args:
+            arguments: as a person typed them.
+            model: what a new training shall start from; None when one is resumed.
 
         Raises:
             YolopsError: an argument is unknown or cannot have that value, or the model does not exist.

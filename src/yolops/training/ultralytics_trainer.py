@@ -35,6 +35,9 @@ OURS = {
     "tracker": "it belongs to prediction",
 }
 DETECTION = "detect"
+RANDOM = "random"
+# A full disk, a quota, a limit on the size of files: for a person they are one thing.
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 PACKAGES = ("ultralytics-opencv-headless", "ultralytics", "torch", "torchvision", "numpy", "opencv-python-headless")
 
 
@@ -52,24 +55,30 @@ class UltralyticsTrainer:
         self._config_directory = config_directory
         self._verbose = verbose
 
-    def check(self, spec: TrainSpec) -> None:
+    def check(self, arguments: Mapping[str, object], model: str | None) -> None:
         """Refuse arguments and models that cannot be trained, before anything is written."""
-        for name in spec.arguments:
+        for name in arguments:
             if name in OURS:
                 raise UsageError(f"--{name}: yolops sets it itself", OURS[name])
-        if "," in str(spec.arguments.get("device", "")):
+        if "," in str(arguments.get("device", "")):
             raise UsageError("--device: this release trains on one device", "name one, such as --device 0")
         self._ultralytics()
         from ultralytics.cfg import get_cfg
+        from ultralytics.utils.torch_utils import select_device
 
         try:
-            get_cfg(overrides={**spec.arguments, "task": DETECTION, "mode": "train"})
+            get_cfg(overrides={**arguments, "task": DETECTION, "mode": "train"})
         except SyntaxError as error:
-            raise UsageError(_unknown_argument(spec.arguments), "see docs.ultralytics.com/modes/train") from error
+            raise UsageError(_unknown_argument(arguments), "see docs.ultralytics.com/modes/train") from error
         except (TypeError, ValueError, KeyError) as error:
             raise UsageError(f"{_plain(error)}", "see docs.ultralytics.com/modes/train") from error
-        if spec.resume_from is None:
-            self._find_model(spec.model)
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                select_device(str(arguments.get("device", "")), verbose=False)
+        except ValueError as error:
+            raise UsageError("--device: this machine does not have it", "leave it out, or give cpu") from error
+        if model is not None:
+            self._find_model(model)
 
     def train(self, spec: TrainSpec, observer: Observer) -> Trained:
         """Train in this process; ultralytics' own output goes to stderr."""
@@ -135,20 +144,20 @@ class UltralyticsTrainer:
 
         kind = self._find_model(spec.model)
         if kind != "weights":
-            return spec.model, "file" if spec.model.endswith(".pt") else "random"
+            return spec.model, spec.model if spec.model.endswith(".pt") else RANDOM
         name = Path(spec.model).with_suffix(".pt").name
         kept = spec.weights_directory / name
+        why = ""
+        if not kept.is_file():
+            try:
+                spec.weights_directory.mkdir(parents=True, exist_ok=True)
+                with contextlib.redirect_stdout(sys.stderr):
+                    attempt_download_asset(kept, retry=0, progress=True)
+            except (OSError, RuntimeError) as error:
+                why = f": {name} could not be had ({_plain(error)})"
         if kept.is_file():
             return str(kept), name
-        try:
-            spec.weights_directory.mkdir(parents=True, exist_ok=True)
-            with contextlib.redirect_stdout(sys.stderr):
-                attempt_download_asset(kept, retry=0, progress=True)
-        except (OSError, RuntimeError) as error:
-            sys.stderr.write(f"{name} could not be had ({_plain(error)})\n")
-        if kept.is_file():
-            return str(kept), name
-        return kept.with_suffix(".yaml").name, "random"
+        return kept.with_suffix(".yaml").name, f"{RANDOM}{why}"
 
 
 def _is_built_in(model: str) -> bool:
@@ -182,7 +191,7 @@ def _errors_of_training(spec: TrainSpec) -> Iterator[None]:
             ) from error
         raise _failed(spec, error) from error
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in NO_SPACE:
             raise YolopsError(
                 f"{spec.directory}: the disk is full",
                 f"free space, then: yolops train --resume {spec.directory.name}",

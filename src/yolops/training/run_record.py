@@ -1,0 +1,95 @@
+"""What a run says of itself before and after it trains: where it came from, what came out, which files it keeps."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from yolops.models.request import ModelRequest
+from yolops.tracking.names import legal_names
+from yolops.tracking.provenance import all_packages, code_tags, hardware_tags, package_tags
+from yolops.tracking.run_logger import DatasetInput
+from yolops.training.sending import MODEL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from yolops.datasets.report import Report
+    from yolops.tracking.run_logger import RunLogger
+    from yolops.training.run_directory import RunDirectory
+    from yolops.training.trainer import Trained
+
+PLOTS = frozenset({".png", ".jpg"})
+FILES = ("results.csv", "args.yaml", "error.txt")
+
+
+def say_origin(
+    logger: RunLogger, directory: RunDirectory, report: Report, *, packages: Sequence[str], command_line: Sequence[str]
+) -> None:
+    """Say what the run is made from: code, packages, machine, dataset."""
+    logger.tags(
+        {
+            **code_tags(directory.path, command_line),
+            **package_tags(packages),
+            **hardware_tags(),
+            "yolops.dataset": report.digest,
+            "yolops.directory": str(directory.path),
+        }
+    )
+    logger.dataset(_dataset_input(report), "training")
+    written = {"dataset.json": json.dumps(report.as_dict(), indent=2, default=str), "packages.txt": all_packages()}
+    for name, text in written.items():
+        with suppress(OSError):  # what cannot be written here cannot be trained here either, and that error says more
+            (directory.path / name).write_text(text, encoding="utf-8")
+        logger.file(directory.path / name, "environment")
+    logger.keep_if_killed([directory.last, directory.best], "weights")
+
+
+def say_outcome(logger: RunLogger, directory: RunDirectory, trained: Trained) -> None:
+    """Say what the best checkpoint can do, and ask for a model of it."""
+    summary = {f"best/{name}": value for name, value in trained.metrics.items()}
+    # Two classes whose names differ only in what MLflow refuses must not share a metric.
+    legal = legal_names(trained.per_class)
+    for label, values in trained.per_class.items():
+        summary |= {f"per_class/{metric}/{legal[label]}": value for metric, value in values.items()}
+    logger.summary(summary)
+    logger.request(MODEL, _model_request(directory, trained).as_record())
+
+
+def keep_files(logger: RunLogger, directory: RunDirectory) -> None:
+    """Keep checkpoints, tables and plots with the run, as far as there are any."""
+    for checkpoint in (directory.best, directory.last):
+        if checkpoint.exists():
+            logger.file(checkpoint, "weights")
+    for path in (directory.path / name for name in FILES):
+        if path.exists():
+            logger.file(path)
+    for plot in sorted(path for path in directory.path.iterdir() if path.suffix in PLOTS):
+        logger.file(plot, "plots")
+
+
+def _dataset_input(report: Report) -> DatasetInput:
+    profile: Mapping[str, object] = {
+        split: {"images": counts.images, "boxes": counts.boxes, "background": counts.background}
+        for split, counts in report.splits.items()
+    }
+    return DatasetInput(
+        name=report.source.parent.name,
+        digest=report.digest,
+        source=str(report.source),
+        schema={"names": list(report.names)},
+        profile={**profile, "fingerprint": report.fingerprint},
+    )
+
+
+def _model_request(directory: RunDirectory, trained: Trained) -> ModelRequest:
+    pictures = sorted((directory.data / "images" / "val").glob("*"))
+    return ModelRequest(
+        weights=str(trained.best),
+        example=str(pictures[0]) if pictures else "",
+        imgsz=trained.imgsz,
+        register_as=directory.request.register_as,
+        alias=directory.request.alias,
+        metrics=trained.metrics,
+    )
