@@ -93,7 +93,7 @@ class Yolops:
         said = []
         for line in process.stderr:
             said.append(line)
-            if line.startswith(f"epoch {epoch}/") or line.startswith(f"epoch  {epoch}/"):
+            if line.startswith((f"epoch {epoch}/", f"epoch  {epoch}/")):
                 process.send_signal(how)
                 break
         out, err = process.communicate(timeout=60)

@@ -115,7 +115,7 @@ def test_a_server_killed_in_mid_training_misses_no_epoch_and_holds_nothing_up(yo
             yolops.ok("up")
         if len(times) == 12:
             break
-    out, err = training.communicate(timeout=120)
+    _, err = training.communicate(timeout=120)
     assert training.returncode == 0, err
     rest = _rest(yolops)
     run = find_run(rest, "outage")
@@ -133,7 +133,7 @@ def test_a_training_without_a_server_at_its_end_is_kept_and_sent_later(yolops: Y
         if line.startswith("epoch 1/"):
             _kill_family(yolops.server_pid())
             break
-    out, err = training.communicate(timeout=200)
+    _, err = training.communicate(timeout=200)
     assert training.returncode == 1
     assert "yolops runs sync" in err
     yolops.ok("up")
