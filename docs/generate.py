@@ -1,0 +1,76 @@
+"""Writes what the command line says of itself into the documents: the reference, and the help page that ships.
+
+`python docs/generate.py` writes both files; with `--check` it writes nothing and exits with 1 when one of them is out
+of date. Both hold plain text of a fixed width, so that they are the same on every machine and terminal.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from yolops.cli.app import application
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+REFERENCE = ROOT / "docs" / "reference" / "cli.md"
+HELP_PAGE = ROOT / "src" / "yolops" / "cli" / "help.txt"
+PROGRAM = "yolops"
+WIDTH = 100
+MEND = "python docs/generate.py"
+
+INTRODUCTION = """\
+# Command line
+
+<!-- Written by docs/generate.py; do not edit. -->
+
+What `yolops` and each of its commands print with `--help`. Results go to stdout and everything else to stderr; with
+`--json`, in front of a command or behind it, a result is JSON. What the exit codes mean is told in
+[Exit codes](exit-codes.md).
+"""
+
+
+def help_pages() -> Iterator[tuple[str, str]]:
+    """Yield every command as it is typed and its help page, a group before its commands."""
+    yield from _pages(typer.main.get_command(application()), PROGRAM, parent=None)
+
+
+def documents() -> dict[Path, str]:
+    """Return the text that each generated file should have."""
+    pages = list(help_pages())
+    sections = (f"## {command}\n\n```text\n{page}```\n" for command, page in pages)
+    return {REFERENCE: "\n".join([INTRODUCTION, *sections]), HELP_PAGE: pages[0][1]}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files, or with `--check` say which one is out of date."""
+    if arguments not in ([], ["--check"]):
+        sys.stderr.write(f"usage: {MEND} [--check]\n")
+        return 2
+    stale = [path for path, text in documents().items() if not path.is_file() or path.read_text("utf-8") != text]
+    for path in stale:
+        if arguments:
+            sys.stderr.write(f"{path.relative_to(ROOT)}: out of date; run: {MEND}\n")
+        else:
+            path.write_text(documents()[path], encoding="utf-8")
+            sys.stdout.write(f"{path.relative_to(ROOT)}\n")
+    return int(bool(stale and arguments))
+
+
+# Typer 0.29 carries click inside and other releases stand on click itself, so no type of either is named here.
+def _pages(command: Any, name: str, parent: Any) -> Iterator[tuple[str, str]]:
+    context = command.context_class(command, info_name=name.rpartition(" ")[2], parent=parent, terminal_width=WIDTH)
+    yield name, command.get_help(context).rstrip() + "\n"
+    if hasattr(command, "list_commands"):
+        for part in command.list_commands(context):
+            yield from _pages(command.get_command(context, part), f"{name} {part}", context)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
