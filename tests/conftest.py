@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,3 +14,14 @@ from yolops.platform.workspace import Workspace
 def workspace(tmp_path: Path) -> Workspace:
     """An empty directory to work in."""
     return Workspace(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def blood_cells() -> Path:
+    """The BCCD photographs in Pascal VOC format, which lie beside a checkout, never in it."""
+    named = os.environ.get("YOLOPS_TEST_DATA")
+    places = [Path(named)] if named else [parent / "shared" / "data" for parent in Path(__file__).parents[1:3]]
+    for place in places:
+        if (place / "bccd-voc" / "Annotations").is_dir():
+            return place / "bccd-voc"
+    pytest.skip("the BCCD photographs are not here; name the directory that holds bccd-voc in YOLOPS_TEST_DATA")

@@ -35,7 +35,8 @@ def _refused(result: Result, code: int, *, says: str, advises: str) -> None:
         (("shapes", "--name", "../up"), 2, "not a name", "letters"),
         (("shapes", "stray"), 2, "belongs to no argument", "name=value"),
         (("--resume", "nothing"), 1, "no training", "yolops"),
-        (("shapes", "--resume", "last"), 2, "the dataset it began with", "leave the data.yaml out"),
+        (("shapes", "--resume", "last"), 2, "so the dataset cannot be given", "leave it out"),
+        (("--resume", "last", "--name", "other"), 2, "so --name cannot be given", "leave it out"),
         ((), 2, "which dataset?", "yolops dataset sample"),
     ],
 )

@@ -152,7 +152,8 @@ several = model.predict([path, content, array])
 assert sorted(set(several["image"])) == [0, 1, 2]
 signature = model.metadata.signature
 answer = {"columns": list(seen[0].columns), "names": sorted(set(seen[0]["name"])), "found": len(seen[0]),
-          "inputs": str(signature.inputs), "params": str(signature.params), "has_example": model.input_example is not None}
+          "inputs": str(signature.inputs), "params": str(signature.params)}
+answer["has_example"] = model.input_example is not None
 print("ANSWER" + json.dumps(answer))
 """
 
@@ -187,14 +188,11 @@ def test_mlflow_serves_the_champion_over_http(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = (tmp_path / "serve.log").open("w")
+    serve = ["models", "serve", "-m", "models:/shapes@champion", "--env-manager", "local"]
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
     server = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/shapes@champion", "-p", str(port)]
-        + ["--env-manager", "local", "--host", "127.0.0.1"],
-        env={
-            "MLFLOW_TRACKING_URI": rest.base,
-            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
-            "HOME": str(tmp_path),
-        },
+        [sys.executable, "-m", "mlflow", *serve, "--host", "127.0.0.1", "--port", str(port)],
+        env={"MLFLOW_TRACKING_URI": rest.base, "PATH": path, "HOME": str(tmp_path)},
         stdout=log,
         stderr=log,
         start_new_session=True,

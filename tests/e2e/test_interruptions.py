@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from typing import Any
 
 import psutil
@@ -58,6 +59,8 @@ def test_ctrl_c_leaves_a_run_that_says_so_and_resume_finishes_it(yolops: Yolops)
     again = yolops("train", "--resume", "stopped")
     assert again.code == 1
     assert "finished" in again.err
+    run = find_run(rest, "stopped")
+    assert (run.status, run.tags["yolops.epochs"]) == ("FINISHED", "5"), "a refused resume leaves the run as it was"
 
 
 def test_a_terminated_training_ends_like_an_interrupted_one(yolops: Yolops) -> None:
@@ -136,7 +139,10 @@ def test_a_training_without_a_server_at_its_end_is_kept_and_sent_later(yolops: Y
     _, err = training.communicate(timeout=200)
     assert training.returncode == 1
     assert "yolops runs sync" in err
-    yolops.ok("up")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        elsewhere = free.getsockname()[1]
+    yolops.ok("up", "--port", str(elsewhere))
     sent: dict[str, Any] = yolops.ok("runs", "sync", "--json").json
     assert sent["delivered"]
     rest = _rest(yolops)

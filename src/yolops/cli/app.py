@@ -17,12 +17,18 @@ from yolops.cli.ui import ui
 from yolops.cli.up import up
 from yolops.platform.workspace import Workspace
 
-HELP = "Train YOLO detectors with MLflow: on this laptop, on your own server in AWS, or in SageMaker Studio."
+HELP = "Train YOLO detectors, and keep every run, dataset and model in MLflow."
 
 
 def application() -> typer.Typer:
     """Build the command line."""
-    app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app = typer.Typer(
+        help=HELP,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
     app.callback()(_options)
     app.command()(up)
     app.command()(down)
@@ -48,7 +54,9 @@ def _options(
         Path, typer.Option("--workspace", "-w", envvar="YOLOPS_WORKSPACE", help="The directory to work in.")
     ] = Path(),
     as_json: Annotated[bool, typer.Option("--json", help="Print results as JSON on stdout.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also say what is done behind.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show what the trainer prints, and whole tracebacks.")
+    ] = False,
     version: Annotated[  # noqa: ARG001 - typer calls its callback
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,

@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console as RichConsole
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 # What is done sooner needs no bar.
 BAR_AFTER_S = 2.0
+PIPE_COLUMNS = 4000
 ISSUES = "https://github.com/yolops/yolops/issues"
 
 
@@ -37,13 +39,15 @@ class Console:
     def __init__(self, *, as_json: bool = False, verbose: bool = False) -> None:
         self.as_json = as_json
         self.verbose = verbose
-        self._out = RichConsole(file=sys.stdout, soft_wrap=True, highlight=False)
+        # A pipe is no page: what a program reads must not be wrapped.
+        width = None if sys.stdout.isatty() else PIPE_COLUMNS
+        self._out = RichConsole(file=sys.stdout, soft_wrap=True, highlight=False, width=width)
         self._err = RichConsole(file=sys.stderr, soft_wrap=True, highlight=False)
 
     def data(self, value: object, *shown: object) -> None:
         """Show a result: `value` with `--json`, else each of `shown` (text or rich renderables)."""
         if self.as_json:
-            sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+            sys.stdout.write(json.dumps(value, indent=2, default=_plain) + "\n")
             return
         for item in shown:
             self._out.print(item)
@@ -55,11 +59,6 @@ class Console:
     def warn(self, line: str) -> None:
         """Say what a person should know before they go on, on stderr."""
         self._err.print(f"[yellow]warning:[/] {_escape(line)}")
-
-    def detail(self, line: str) -> None:
-        """Say what is only interesting when something is wrong: shown with `--verbose`."""
-        if self.verbose:
-            self._err.print(line, style="dim", markup=False)
 
     def findings(self, findings: Sequence[Finding], *, most: int = 20) -> None:
         """Print findings on stderr, the worst first, at most `most` of them."""
@@ -133,7 +132,7 @@ class Bar:
 
 def table(*columns: str, rows: Sequence[Sequence[Any]]) -> Table:
     """Return a table for `Console.data`: numbers to the right, everything else to the left."""
-    result = Table(box=None, header_style="bold", pad_edge=False)
+    result = Table(box=None, header_style="bold", pad_edge=False, show_header=any(columns))
     for index, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
         result.add_column(column, justify="right" if numeric else "left", overflow="fold")
@@ -155,6 +154,10 @@ def print_bug(error: Exception, *, verbose: bool) -> None:
     limit = None if verbose else -8
     sys.stderr.write("".join(traceback.format_exception(error, limit=limit)))
     sys.stderr.write(f"\nThis is a bug in yolops {__version__}. Please report it with the lines above: {ISSUES}\n")
+
+
+def _plain(value: object) -> str:
+    return value.isoformat(timespec="seconds") if isinstance(value, datetime) else str(value)
 
 
 def _cell(value: object) -> str:

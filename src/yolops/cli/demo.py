@@ -27,7 +27,7 @@ SETTINGS = {
 
 
 def demo(context: typer.Context, as_json: Json = False) -> None:
-    """Generate a dataset, check it, train YOLO11 on it from scratch, and register the model as champion."""
+    """Generate a dataset, check it, train YOLO11, register it as champion."""
     from yolops.cli import training
     from yolops.datasets.sample import write_sample
     from yolops.training.run_directory import TrainRequest
@@ -49,13 +49,13 @@ def demo(context: typer.Context, as_json: Json = False) -> None:
     training.show(console, run)
     here = session.command_prefix()
     dataset = os.path.relpath(data.parent)
-    console.note(f"\nThe MLflow UI: {run.outputs.ui_url}\n\nNext:")
+    console.note(f"\nThe MLflow UI: {run.outputs.page()}\n\nNext:")
     for purpose, command in (
         ("look at the run and its plots", "ui"),
         ("see the registered model and how to load it", f"models show {MODEL_NAME}"),
         (
             "train a candidate for longer",
-            f"train {dataset} --model yolo11n.yaml --epochs 20 --register-as {MODEL_NAME}",
+            f"train {dataset} --model yolo11n.yaml --epochs 20 --imgsz 160 --register-as {MODEL_NAME}",
         ),
     ):
         console.note(f"  # {purpose}\n  {here} {command}")

@@ -18,7 +18,7 @@ BUG = 70
 
 def main() -> None:
     """Run the command line that was typed, and exit."""
-    if sys.argv[1:] in ([], ["--help"]):
+    if sys.argv[1:] in ([], ["--help"], ["-h"]):
         print_help_page()
         return
     try:

@@ -61,9 +61,10 @@ def _show(
         )
         for version in versions
     ]
-    named = next((version for version in versions if version.aliases), versions[0] if versions else None)
+    ranked = sorted(versions, key=lambda version: ("champion" not in version.aliases, not version.aliases))
+    best_known = ranked[0] if ranked else None
     session.console(as_json=as_json).data(
         [version.as_dict() for version in versions],
         table("version", "aliases", "mAP50", "mAP50-95", "created", "run", rows=rows),
-        f'\nload it: mlflow.pyfunc.load_model("{named.uri}")' if named else "\nit has no version yet",
+        f'\nload it: mlflow.pyfunc.load_model("{best_known.uri}")' if best_known else "\nit has no version yet",
     )

@@ -85,11 +85,11 @@ def _sync(context: typer.Context, as_json: Json = False) -> None:
 
     session = session_of(context)
     console = session.console(as_json=as_json)
-    session.mlflow()
-    senders = send_what_waits([run.spool for run in all_runs(session.workspace.root / RUNS)])
+    uri = session.mlflow().base
+    senders = send_what_waits([run.spool for run in all_runs(session.workspace.root / RUNS)], uri)
     with console.working(f"sending {len(senders)} runs ..."):
         done = [wait_until_delivered(spool, sender, console.note) for spool, sender in senders]
     runs = [spool.progress().run_id for spool, _ in senders]
     console.data({"runs": runs, "delivered": all(done)}, f"{sum(done)} of {len(done)} runs sent")
     if not all(done):
-        raise YolopsError("MLflow does not have all of it yet", "see how it is: yolops status; the runs are kept")
+        raise YolopsError("MLflow does not have all of it yet", "they are kept; see how MLflow is: yolops status")

@@ -27,7 +27,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
         ("artifacts", _megabytes(seen.artifact_bytes)),
         ("log", seen.log),
     ]
-    console.data(asdict(seen), table("platform", "local", rows=rows))
+    console.data({"mode": "local", **asdict(seen)}, table("platform", "local", rows=rows))
     if seen.state is not State.RUNNING:
         console.note("try: yolops up")
         raise typer.Exit(1)

@@ -44,8 +44,8 @@ def train(
     resume = {"True": "last", "False": ""}.get(word := str(arguments.pop("resume", resume)), word)
     session = session_of(context)
     console = session.console(as_json=as_json)
-    if resume and data is not None:
-        raise UsageError("--resume: a run is resumed with the dataset it began with", "leave the data.yaml out")
+    if resume:
+        _refuse_beside_resume(context)
     if resume:
         run = training.resume(session, console, resume, arguments)
     elif data is None:
@@ -62,3 +62,12 @@ def train(
         )
         run = training.train(session, console, request)
     training.show(console, run)
+
+
+def _refuse_beside_resume(context: typer.Context) -> None:
+    """A run goes on as what it began: refuse what would make it another one, rather than ignore it."""
+    for name in ("data", "model", "experiment", "name", "register_as", "alias"):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            typed = "the dataset" if name == "data" else f"--{name.replace('_', '-')}"
+            raise UsageError(f"--resume: a run goes on as it began, so {typed} cannot be given", "leave it out")

@@ -55,6 +55,7 @@ def show(console: Console, run: TrainedRun) -> None:
     progress, model, metrics = run.progress, model_of(run.progress), run.trained.metrics
     value = {
         "run_id": progress.run_id,
+        "run_url": run.url,
         "experiment_id": progress.experiment_id,
         "directory": str(run.directory.path),
         "best": str(run.trained.best),

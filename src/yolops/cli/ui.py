@@ -24,6 +24,6 @@ def ui(
     platform = LocalPlatform(session.workspace, say=console.note)
     with console.working("Making sure that MLflow runs; a start takes about ten seconds"):
         outputs = platform.up()
-    console.data({"ui_url": outputs.ui_url}, outputs.ui_url)
-    if browser and not webbrowser.open(outputs.ui_url):
+    console.data({"ui_url": outputs.page()}, outputs.page())
+    if browser and not webbrowser.open(outputs.page()):
         console.note("No browser could be opened; open the address by hand.")

@@ -33,14 +33,14 @@ def up(
         f"MLflow runs at {outputs.ui_url}",
         f"For other programs: export MLFLOW_TRACKING_URI={outputs.tracking_uri}",
     )
-    _send_what_waits(session, console)
+    _send_what_waits(session, console, outputs.tracking_uri)
 
 
-def _send_what_waits(session: Session, console: Console) -> None:
+def _send_what_waits(session: Session, console: Console, tracking_uri: str) -> None:
     from yolops.training.run_directory import RUNS, all_runs
     from yolops.training.sending import send_what_waits
 
-    waiting = send_what_waits([run.spool for run in all_runs(session.workspace.root / RUNS)])
+    waiting = send_what_waits([run.spool for run in all_runs(session.workspace.root / RUNS)], tracking_uri)
     if waiting:
         console.note(
             f"{len(waiting)} runs that ended while MLflow was away are being sent; wait for them: yolops runs sync"

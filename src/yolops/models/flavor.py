@@ -22,6 +22,7 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 from PIL import Image
 
+from yolops.tracking.names import quoted
 from yolops.tracking.sender import Refused
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def _register(client: MlflowClient, run_id: str, logged: LoggedModel, request: M
     except mlflow.exceptions.MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    versions = client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
+    versions = client.search_model_versions(f"name = {quoted(name)} and run_id = '{run_id}'")
     if versions:
         registered = versions[0]
     else:

@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from yolops.tracking.names import quoted
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from yolops.tracking.rest import MlflowRest
 
@@ -37,7 +39,8 @@ class ModelVersion:
     @property
     def uri(self) -> str:
         """What `mlflow.pyfunc.load_model` takes."""
-        return f"models:/{self.name}@{self.aliases[0]}" if self.aliases else f"models:/{self.name}/{self.version}"
+        alias = min(self.aliases, key=lambda name: (name != "champion", name), default="")
+        return f"models:/{self.name}@{alias}" if alias else f"models:/{self.name}/{self.version}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as plain values, for `--json`."""
@@ -67,14 +70,8 @@ class RegisteredModel:
 
 def list_models(rest: MlflowRest) -> list[RegisteredModel]:
     """Return every registered model, by name."""
-    found: list[RegisteredModel] = []
-    token = ""
-    while True:
-        answer = rest.get("registered-models/search", max_results=PAGE, page_token=token)
-        found += [_model(item) for item in answer.get("registered_models", [])]
-        token = answer.get("next_page_token", "")
-        if not token:
-            return sorted(found, key=lambda model: model.name)
+    found = _search(rest, "registered_models")
+    return sorted(map(_model, found), key=lambda model: model.name)
 
 
 def list_versions(rest: MlflowRest, name: str) -> list[ModelVersion]:
@@ -85,10 +82,19 @@ def list_versions(rest: MlflowRest, name: str) -> list[ModelVersion]:
     """
     model = rest.get("registered-models/get", name=name)["registered_model"]
     aliases = _model(model).aliases
-    quoted = name.replace("'", "''")
-    answer = rest.get("model-versions/search", filter=f"name='{quoted}'", max_results=PAGE)
-    versions = [_version(item, aliases) for item in answer.get("model_versions", [])]
+    found = _search(rest, "model_versions", filter=f"name={quoted(name)}")
+    versions = [_version(item, aliases) for item in found]
     return sorted(versions, key=lambda version: version.version, reverse=True)
+
+
+def _search(rest: MlflowRest, what: str, **query: object) -> Iterator[dict[str, Any]]:
+    token = ""
+    while True:
+        answer = rest.get(f"{what.replace('_', '-')}/search", max_results=PAGE, page_token=token, **query)
+        yield from answer.get(what, [])
+        token = answer.get("next_page_token", "")
+        if not token:
+            return
 
 
 def _model(item: Mapping[str, Any]) -> RegisteredModel:

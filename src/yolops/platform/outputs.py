@@ -30,6 +30,10 @@ class Outputs:
     artifact_uri: str
     ui_url: str
 
+    def page(self, path: str = "experiments") -> str:
+        """Return the address of a page of the UI, such as `experiments/1`, as MLflow shows it to people who train."""
+        return f"{self.ui_url}/#/{path}?workflowType=machine_learning"
+
     def as_dict(self) -> dict[str, str]:
         """Return the fields as plain strings, for `--json`."""
         return {name: str(value) for name, value in asdict(self).items()}

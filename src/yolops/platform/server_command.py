@@ -76,6 +76,11 @@ def server_environment(bytecode: Path | None) -> Mapping[str, str]:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         # Judges and scorers of language models run as jobs; a detector needs none of their five more processes.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_ENABLE_AI_GATEWAY": "false",
+        # MLflow's assistant runs shell commands for whoever reaches this port, which on a shared machine is everybody
+        # with an account: let it do that in a container or not at all.
+        "MLFLOW_ENABLE_ASSISTANT_SANDBOX": "true",
+        "MLFLOW_ENABLE_REMOTE_ASSISTANT": "false",
     }
     if bytecode is not None:
         environment |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(bytecode)}

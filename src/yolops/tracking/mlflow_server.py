@@ -48,6 +48,8 @@ _FINAL = frozenset(
     )
 )
 SPOOL_TAG = "yolops.spool"
+# MLflow's UI opens an experiment of another kind on its pages about language models.
+TRAINING_KIND = {"mlflow.experimentKind": "custom_model_development"}
 
 
 class MlflowServer:
@@ -122,7 +124,7 @@ class MlflowServer:
         if experiment is not None:
             return str(experiment.experiment_id)
         try:
-            return str(self._client.create_experiment(name))
+            return str(self._client.create_experiment(name, tags=TRAINING_KIND))
         except mlflow.exceptions.MlflowException as error:
             if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
                 raise
@@ -140,4 +142,6 @@ def refusals() -> Iterator[None]:
     except mlflow.exceptions.MlflowException as error:
         if error.error_code in _FINAL:
             raise Refused(str(error)) from error
+        if "Max retries exceeded" in str(error):
+            raise ConnectionError("no answer from the server") from error
         raise

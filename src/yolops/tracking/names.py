@@ -51,6 +51,12 @@ def legal_names(names: Iterable[str]) -> dict[str, str]:
     return result
 
 
+def quoted(name: str) -> str:
+    """Return a name as a filter of MLflow takes it: between quotes that are not in it, for none can be escaped."""
+    mark = '"' if "'" in name else "'"
+    return f"{mark}{name}{mark}"
+
+
 def check_name(option: str, name: str) -> None:
     """Refuse a name that cannot be a directory and a run at once.
 

@@ -39,8 +39,8 @@ def code_tags(directory: Path, command_line: Sequence[str]) -> dict[str, str]:
     tags["mlflow.source.git.commit"] = commit
     tags["mlflow.source.git.branch"] = _git(directory, "rev-parse", "--abbrev-ref", "HEAD")
     tags["yolops.git.changed"] = str(bool(changed)).lower()
-    if remote and "@" not in remote.split("://")[-1].split("/")[0]:
-        # An address with a user in it may hold a token.
+    if remote and not {"@", "?"} & set(remote):
+        # An address with a user or a query in it may hold a token.
         tags["mlflow.source.git.repoURL"] = remote
     return tags
 

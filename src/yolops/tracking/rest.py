@@ -7,6 +7,7 @@ are handed in, never looked up here.
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import urllib.error
 import urllib.parse
@@ -30,7 +31,8 @@ class Credentials:
     def header(self) -> dict[str, str]:
         """Return the HTTP header that logs in."""
         if self.token:
-            return {"Authorization": f"Bearer {self.token}"}
+            # Whoever reads a token from a file has its newline too; the error about that would show the token.
+            return {"Authorization": f"Bearer {''.join(self.token.split())}"}
         if self.username:
             pair = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
             return {"Authorization": f"Basic {pair}"}
@@ -77,11 +79,13 @@ class MlflowRest:
         request = urllib.request.Request(url, body, {"Content-Type": "application/json", **self._headers})  # noqa: S310
         try:
             with self._opener.open(request, timeout=TIMEOUT_S) as answer:
-                found: dict[str, Any] = json.load(answer)
+                found = json.load(answer)
+                if not isinstance(found, dict):
+                    raise ValueError(f"{type(found).__name__} instead of an object")
                 return found
         except urllib.error.HTTPError as error:
             raise _translated(self.base, error) from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise YolopsError(
                 f"{self.base}: no answer from MLflow ({error})", "see how it is: yolops status"
             ) from error

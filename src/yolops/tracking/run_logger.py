@@ -55,6 +55,9 @@ class RunLogger:
     Args:
         spool: where to.
         clock: seconds since the epoch.
+
+    Attributes:
+        logged_until: the highest step that was said before this logger existed; 0 before the first.
     """
 
     def __init__(self, spool: Spool, clock: Callable[[], float] = time.time) -> None:
@@ -62,7 +65,7 @@ class RunLogger:
         self._writer = SpoolWriter(spool)
         self._clock = clock
         # A resumed training repeats the epoch in which it was stopped; what was said of it stands.
-        self._logged_until = _last_step(spool)
+        self.logged_until = _last_step(spool)
 
     def params(self, values: Mapping[str, object]) -> None:
         """Say the settings of the run; MLflow never lets one change afterwards."""
@@ -83,7 +86,7 @@ class RunLogger:
             values: by name; a name that MLflow would refuse is made legal.
             step: the epoch, counted from 1.
         """
-        if step > self._logged_until:
+        if step > self.logged_until:
             self._append_values("metrics", {legal_name(key): float(value) for key, value in values.items()}, step=step)
 
     def summary(self, values: Mapping[str, float]) -> None:
@@ -125,7 +128,7 @@ class RunLogger:
 
 
 def _last_step(spool: Spool) -> int:
-    offset, last = 0, -1
+    offset, last = 0, 0
     while records := spool.read(offset, most=1000):
         offset = records[-1][0]
         last = max([last, *(record["step"] for _, record in records if record["kind"] == "metrics")])

@@ -34,7 +34,7 @@ class Refused(Exception):
 
 
 class GaveUp(Exception):
-    """The training has ended and the server has not answered for as long as we are willing to wait."""
+    """There is no point in trying on: the server has moved, or stayed away for longer than we are willing to wait."""
 
 
 class Tracking(Protocol):
@@ -74,12 +74,14 @@ class Surroundings:
         sleep: waits for seconds.
         clock: seconds since the epoch.
         patience_s: how long to go on trying behind the end of the training, in seconds.
+        server_has_moved: whether the spool names another address by now.
     """
 
     owner_is_running: Callable[[], bool]
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.time
     patience_s: float = PATIENCE_S
+    server_has_moved: Callable[[], bool] = lambda: False
 
 
 class Sender:
@@ -115,6 +117,7 @@ class Sender:
         Returns:
             Whether the server has all of it; what it has not stays in the spool.
         """
+        self._trouble("")
         try:
             self._create_run()
             on_run(self._progress.run_id)
@@ -240,6 +243,8 @@ class Sender:
             except Exception as error:
                 log.warning("trying again in %.1f s: %s", pause, error)
                 self._trouble(str(error))
+                if self._world.server_has_moved():
+                    raise GaveUp("the server has moved") from error
                 if not self._world.owner_is_running():
                     alone_since = alone_since or self._world.clock()
                     if self._world.clock() - alone_since > self._world.patience_s:

@@ -21,7 +21,7 @@ import json
 import os
 from collections import deque
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from yolops.errors import YolopsError
@@ -121,6 +121,14 @@ class Spool:
             raise YolopsError(
                 f"{self.directory}: not the record of a run ({error})", "remove it if nothing misses it"
             ) from error
+
+    def move_to(self, tracking_uri: str) -> None:
+        """Send to this address from now on; the server has moved, and a sender at work notices."""
+        intent = self.intent()
+        if intent.tracking_uri != tracking_uri:
+            _replace(
+                self.directory / "run.json", {"format": FORMAT, **asdict(replace(intent, tracking_uri=tracking_uri))}
+            )
 
     def progress(self) -> Progress:
         """Return what the server has acknowledged so far."""

@@ -97,12 +97,18 @@ class SystemSampler:
     def sample(self) -> None:
         """Take one sample and send what there is."""
         now_ms = int(self._clock() * 1000)
+        step = (now_ms - self._started_ms) // 1000
         for monitor in self._monitors:
-            monitor.collect_metrics()
-            for name, value in monitor.aggregate_metrics().items():
-                step = (now_ms - self._started_ms) // 1000
-                self._points.append(MetricPoint(f"system/{name}", float(value), now_ms, step))
-            monitor.clear_metrics()
+            try:
+                monitor.collect_metrics()
+                values = monitor.aggregate_metrics()
+                monitor.clear_metrics()
+            except Exception as error:  # noqa: BLE001 - a driver that has gone away must not silence the others
+                log.info("%s: %s", type(monitor).__name__, error)
+                continue
+            self._points.extend(
+                MetricPoint(f"system/{name}", float(value), now_ms, step) for name, value in values.items()
+            )
         while self._points:
             batch = [self._points[index] for index in range(min(MAX_METRICS, len(self._points)))]
             self._tracking.log_batch(self._run_id, Batch(metrics=tuple(batch)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import yaml
@@ -43,9 +44,11 @@ def parse_arguments(words: Sequence[str]) -> dict[str, object]:
 def parse_value(text: str) -> object:
     """Return the number, truth value, list or text that was typed."""
     try:
-        return float(text) if _is_float(text) else yaml.safe_load(text)
-    except yaml.YAMLError:
+        value = float(text) if _is_float(text) else yaml.safe_load(text)
+        json.dumps(value)  # dates and sets are YAML too, and no argument
+    except (yaml.YAMLError, ValueError, TypeError):
         return text
+    return value
 
 
 def _is_float(text: str) -> bool:

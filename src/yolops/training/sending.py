@@ -11,7 +11,8 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
 from yolops.process import ProcessIdentity, is_running, start_background
 from yolops.tracking.spool import Progress, Spool
@@ -33,6 +34,30 @@ ENVIRONMENT = {
 MODEL = "model"
 
 
+class Senders(Protocol):
+    """Bring runs to MLflow while something else goes on."""
+
+    def start(self, spool: Spool) -> ProcessIdentity:
+        """Start the sender of a run."""
+        ...
+
+    def wait(self, spool: Spool, sender: ProcessIdentity, waiting: Callable[[str], None]) -> bool:
+        """Wait until the server has all of an ended run; False when it does not answer."""
+        ...
+
+
+class BackgroundSenders:
+    """The senders of a real training: a process for each run."""
+
+    def start(self, spool: Spool) -> ProcessIdentity:
+        """Start the sender of a run in the background."""
+        return start_sender(spool)
+
+    def wait(self, spool: Spool, sender: ProcessIdentity, waiting: Callable[[str], None]) -> bool:
+        """Wait for it; see `wait_until_delivered`."""
+        return wait_until_delivered(spool, sender, waiting)
+
+
 def start_sender(spool: Spool) -> ProcessIdentity:
     """Start the sender of a spool in the background; if one is at work already, the new one ends at once."""
     command = [sys.executable, "-m", "yolops.training.sending", str(spool.directory)]
@@ -50,14 +75,14 @@ def wait_until_delivered(spool: Spool, sender: ProcessIdentity, waiting: Callabl
     Returns:
         False when the server does not answer; the sender goes on trying.
     """
-    trouble, since, restarts = "", time.monotonic(), 0
+    seen, since, restarts = Progress(), time.monotonic(), 0
     while not spool.is_delivered():
         progress = spool.progress()
-        if progress.trouble != trouble:
-            trouble, since = progress.trouble, time.monotonic()
-            if trouble:
-                waiting(trouble)
-        if trouble and time.monotonic() - since > PATIENCE_S:
+        if progress != seen:
+            if progress.trouble and progress.trouble != seen.trouble:
+                waiting(progress.trouble)
+            seen, since = progress, time.monotonic()
+        if seen.trouble and time.monotonic() - since > PATIENCE_S:
             return False
         # Another sender may be at work, in which case the one that was started has left.
         if not is_running(sender) and not spool.is_locked("sender") and not spool.is_delivered():
@@ -68,14 +93,28 @@ def wait_until_delivered(spool: Spool, sender: ProcessIdentity, waiting: Callabl
     return True
 
 
-def send_what_waits(spools: list[Spool]) -> list[tuple[Spool, ProcessIdentity]]:
-    """Start the sender of every run that is not delivered and whose training has ended; return both."""
+def send_what_waits(spools: list[Spool], tracking_uri: str) -> list[tuple[Spool, ProcessIdentity]]:
+    """Start the sender of every run that is not delivered and whose training has ended; return both.
+
+    Args:
+        spools: the runs of a workspace.
+        tracking_uri: where its MLflow is now. A local one may have come up at another port than before.
+    """
     waiting = []
     for spool in spools:
+        # A training that was killed while it made its directory has no spool, and nothing to send.
+        if not spool.records_file.is_file() or spool.is_delivered():
+            continue
+        if _is_local(tracking_uri) and _is_local(spool.intent().tracking_uri):
+            spool.move_to(tracking_uri)
         owner = spool.owner()
-        if not spool.is_delivered() and not (owner and is_running(owner)):
+        if not (owner and is_running(owner)):
             waiting.append((spool, start_sender(spool)))
     return waiting
+
+
+def _is_local(tracking_uri: str) -> bool:
+    return urlsplit(tracking_uri).hostname == "127.0.0.1"
 
 
 def send(spool: Spool) -> bool:
@@ -106,8 +145,14 @@ def send(spool: Spool) -> bool:
             samplers.append(SystemSampler(server, run_id, intent.started_ms, machine_monitors()))
             samplers[-1].start()
 
+    def server_has_moved() -> bool:
+        return spool.intent().tracking_uri != intent.tracking_uri
+
+    world = Surroundings(owner_is_running, server_has_moved=server_has_moved)
     try:
-        return Sender(spool, server, {MODEL: make_model}, Surroundings(owner_is_running)).run(on_run=sample)
+        return Sender(spool, server, {MODEL: make_model}, world).run(on_run=sample) or (
+            server_has_moved() and send(spool)
+        )
     finally:
         for sampler in samplers:
             sampler.stop()

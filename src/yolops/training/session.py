@@ -18,7 +18,7 @@ from yolops.tracking.run_logger import RunEnd, RunLogger
 from yolops.tracking.spool import RunIntent, Spool
 from yolops.training.run_directory import RunDirectory
 from yolops.training.run_record import keep_files, say_origin, say_outcome
-from yolops.training.sending import start_sender, wait_until_delivered
+from yolops.training.sending import BackgroundSenders
 from yolops.training.trainer import TrainSpec
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from yolops.platform.outputs import Outputs
     from yolops.tracking.spool import Progress
     from yolops.training.run_directory import TrainRequest
+    from yolops.training.sending import Senders
     from yolops.training.trainer import Trained, Trainer
 
 
@@ -72,7 +73,7 @@ class TrainedRun:
     @property
     def url(self) -> str:
         """The run in the MLflow UI."""
-        return f"{self.outputs.ui_url}/#/experiments/{self.progress.experiment_id}/runs/{self.progress.run_id}"
+        return self.outputs.page(f"experiments/{self.progress.experiment_id}/runs/{self.progress.run_id}")
 
 
 class TrainingSession:
@@ -85,6 +86,7 @@ class TrainingSession:
         weights: where downloaded weights are kept.
         command_line: as it was typed; recorded with the run.
         display: shows a person what is going on.
+        senders: bring what is said to the platform; processes in the background if absent.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class TrainingSession:
         weights: Path,
         command_line: Sequence[str],
         display: Display,
+        senders: Senders | None = None,
     ) -> None:
         self._trainer = trainer
         self._connect = connect
@@ -103,6 +106,7 @@ class TrainingSession:
         self._weights = weights
         self._command_line = command_line
         self._display = display
+        self._senders: Senders = senders or BackgroundSenders()
 
     def train(self, request: TrainRequest, dataset: Dataset, report: Report) -> TrainedRun:
         """Train anew.
@@ -110,7 +114,7 @@ class TrainingSession:
         Raises:
             YolopsError: it cannot be done, or it failed; a run that had begun says so.
         """
-        self._trainer.check(request.arguments, model=request.model)
+        self._trainer.check(request.arguments, request.model)
         outputs = self._connect()
         directory = RunDirectory.create(self._runs, request, report.fingerprint)
         intent = RunIntent(
@@ -148,7 +152,7 @@ class TrainingSession:
                 "start a new training; a run is about one dataset",
             )
         with self._owned(directory):
-            self._trainer.check(arguments, model=None)
+            self._trainer.check(arguments, directory.last)
             outputs = self._connect()
             logger = RunLogger(directory.spool)
             logger.resumed()
@@ -176,7 +180,7 @@ class TrainingSession:
         resume: Mapping[str, object] | None,
     ) -> TrainedRun:
         """Train while a sender brings what is said to MLflow; `resume` holds what differs from the first time."""
-        sender = start_sender(directory.spool)
+        sender = self._senders.start(directory.spool)
         began = time.monotonic()
         observer = _RunObserver(logger, self._display, is_new=resume is None)
         with self._recorded(logger, directory, observer):
@@ -192,7 +196,7 @@ class TrainingSession:
             say_outcome(logger, directory, trained)
         seconds = time.monotonic() - began
         self._display.note("sending what is left of the run to MLflow ...")
-        delivered = wait_until_delivered(
+        delivered = self._senders.wait(
             directory.spool, sender, lambda trouble: self._display.note(f"MLflow: {trouble}")
         )
         return TrainedRun(directory, trained, directory.spool.progress(), seconds, delivered, outputs)
@@ -228,7 +232,7 @@ class _RunObserver:
         self._logger = logger
         self._display = display
         self._is_new = is_new
-        self.epochs = 0
+        self.epochs = logger.logged_until
 
     def started(self, arguments: Mapping[str, object], facts: Mapping[str, str]) -> None:
         # MLflow never lets a parameter change, and a resumed training may run with another batch size.

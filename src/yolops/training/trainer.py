@@ -76,12 +76,12 @@ class Trainer(Protocol):
         """The distributions that decide what a training does."""
         ...
 
-    def check(self, arguments: Mapping[str, object], model: str | None) -> None:
+    def check(self, arguments: Mapping[str, object], start: str | Path) -> None:
         """Refuse what cannot be trained, before anything is written.
 
         Args:
             arguments: as a person typed them.
-            model: what a new training shall start from; None when one is resumed.
+            start: the model that a new training begins with as it was typed, or the checkpoint to go on from.
 
         Raises:
             YolopsError: an argument is unknown or cannot have that value, or the model does not exist.

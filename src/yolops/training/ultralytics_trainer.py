@@ -55,7 +55,7 @@ class UltralyticsTrainer:
         self._config_directory = config_directory
         self._verbose = verbose
 
-    def check(self, arguments: Mapping[str, object], model: str | None) -> None:
+    def check(self, arguments: Mapping[str, object], start: str | Path) -> None:
         """Refuse arguments and models that cannot be trained, before anything is written."""
         for name in arguments:
             if name in OURS:
@@ -77,8 +77,10 @@ class UltralyticsTrainer:
                 select_device(str(arguments.get("device", "")), verbose=False)
         except ValueError as error:
             raise UsageError("--device: this machine does not have it", "leave it out, or give cpu") from error
-        if model is not None:
-            self._find_model(model)
+        if isinstance(start, Path):
+            _check_checkpoint(start)
+        else:
+            self._find_model(start)
 
     def train(self, spec: TrainSpec, observer: Observer) -> Trained:
         """Train in this process; ultralytics' own output goes to stderr."""
@@ -89,7 +91,6 @@ class UltralyticsTrainer:
         overrides = dict(spec.arguments) | {"data": str(spec.data), "save_dir": str(spec.directory)}
         if spec.resume_from is not None:
             overrides |= {"resume": str(spec.resume_from), "model": str(spec.resume_from)}
-            facts["yolops.weights"] = "resumed"
         else:
             overrides["model"], facts["yolops.weights"] = self._get_weights(spec)
         recorded = RecordedRTDETR if "rtdetr" in str(overrides["model"]).lower() else RecordedDetection
@@ -160,6 +161,20 @@ class UltralyticsTrainer:
         return kept.with_suffix(".yaml").name, f"{RANDOM}{why}"
 
 
+def _check_checkpoint(path: Path) -> None:
+    """Refuse a checkpoint that a training cannot go on from."""
+    from ultralytics.nn.tasks import torch_safe_load
+
+    try:
+        checkpoint, _ = torch_safe_load(path)
+        epoch = int(checkpoint["epoch"])
+    except Exception as error:
+        message = f"{path}: not a checkpoint that can be resumed ({_plain(error)})"
+        raise YolopsError(message, "start the training anew") from error
+    if epoch < 0:  # ultralytics takes the optimiser out of the checkpoints of a finished training
+        raise YolopsError(f"{path.parent.parent}: this training is finished", "start a new one without --resume")
+
+
 def _is_built_in(model: str) -> bool:
     from ultralytics.nn.tasks import yaml_model_load
 
@@ -177,19 +192,6 @@ def _errors_of_training(spec: TrainSpec) -> Iterator[None]:
         yield
     except YolopsError:
         raise
-    except AssertionError as error:
-        if "nothing to resume" in str(error):
-            raise YolopsError(
-                f"{spec.directory}: this training is finished", "start a new one without --resume"
-            ) from error
-        raise _failed(spec, error) from error
-    except FileNotFoundError as error:
-        if spec.resume_from is not None and "Resume checkpoint" in str(error):
-            raise YolopsError(
-                f"{spec.resume_from}: not a checkpoint that can be resumed",
-                "give the last.pt of a run that was stopped",
-            ) from error
-        raise _failed(spec, error) from error
     except OSError as error:
         if error.errno in NO_SPACE:
             raise YolopsError(

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow.pyfunc import PythonModelContext
 
+# Set by MLflow in a scoring server.
+SERVING = "_MLFLOW_IS_IN_SERVING_ENVIRONMENT"
 COLUMNS = ("image", "x1", "y1", "x2", "y2", "score", "class", "name")
 
 
@@ -55,7 +57,7 @@ class YoloDetector(PythonModel):  # type: ignore[misc, unused-ignore]
         """
         import pandas as pd
 
-        images = read_images(model_input)
+        images = read_images(model_input, may_open_files=os.environ.get(SERVING) != "true")
         rows: list[tuple[Any, ...]] = []
         for index, image in enumerate(images):
             result = self._model.predict(image, verbose=False, save=False, **(params or {}))[0]

@@ -17,18 +17,19 @@ if TYPE_CHECKING:
 BASE64_AT_LEAST = 64
 
 
-def read_images(given: Any) -> list[NDArray[np.uint8]]:
+def read_images(given: Any, *, may_open_files: bool = True) -> list[NDArray[np.uint8]]:
     """Return every picture in `given` as an array of shape (height, width, 3), blue green red, 0 to 255.
 
     Args:
         given: a path, the bytes of an image file, base64 text of them, an array of shape (height, width, 3) or
             (height, width) in RGB order and 0 to 255, a list of any of these, an array of shape
             (n, height, width, 3), or a data frame whose first column holds any of these.
+        may_open_files: whether text may be a path. Not when a server asks for others: they would read its disk.
 
     Raises:
         ValueError: something in it is no picture; says which.
     """
-    return [_read_one(item, index) for index, item in enumerate(_listed(given))]
+    return [_read_one(item, f"image {index}", may_open_files) for index, item in enumerate(_listed(given))]
 
 
 def _listed(given: Any) -> list[Any]:
@@ -42,37 +43,48 @@ def _listed(given: Any) -> list[Any]:
     return list(given) if isinstance(given, list | tuple) else [given]
 
 
-def _read_one(item: Any, index: int) -> NDArray[np.uint8]:
-    where = f"image {index}"
+def _read_one(item: Any, where: str, may_open_files: bool) -> NDArray[np.uint8]:  # noqa: FBT001 - private
     if isinstance(item, np.ndarray) or (isinstance(item, list) and item and isinstance(item[0], list)):
-        return _from_array(np.asarray(item), where)
+        return _from_array(item, where)
     if isinstance(item, str | Path):
-        return _from_text(str(item), where)
+        return _from_text(str(item), where, may_open_files)
     if isinstance(item, bytes | bytearray | memoryview):
         return _from_file(io.BytesIO(bytes(item)), where)
     raise ValueError(f"{where}: a path, bytes, base64 text or an array was expected, not {type(item).__name__}")
 
 
-def _from_array(array: NDArray[Any], where: str) -> NDArray[np.uint8]:
+def _from_array(given: Any, where: str) -> NDArray[np.uint8]:
+    try:
+        array = np.asarray(given)
+    except ValueError as error:
+        raise ValueError(f"{where}: its rows differ in length") from error
     if array.ndim == 2:
         array = np.stack([array] * 3, axis=-1)
     if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
         raise ValueError(f"{where}: an array of shape (height, width, 3) was expected, not {array.shape}")
-    if not np.issubdtype(array.dtype, np.number) or array.min() < 0 or array.max() > 255:
+    if not np.issubdtype(array.dtype, np.number) or not (array.min() >= 0 and array.max() <= 255):
         raise ValueError(f"{where}: values from 0 to 255 were expected")
     return np.ascontiguousarray(array[:, :, ::-1].astype(np.uint8))
 
 
-def _from_text(text: str, where: str) -> NDArray[np.uint8]:
-    if len(text) < 4096 and Path(text).is_file():
+def _from_text(text: str, where: str, may_open_files: bool) -> NDArray[np.uint8]:  # noqa: FBT001 - private
+    if may_open_files and _is_file(text):
         return _from_file(text, where)
     try:
         content = base64.b64decode(text.partition("base64,")[2] or text, validate=True)
     except (binascii.Error, ValueError):
         content = b""
     if len(content) < BASE64_AT_LEAST:
-        raise ValueError(f"{where}: neither a file nor base64 text of one: {text[:80]!r}")
+        kinds = "neither a file nor base64 text of one" if may_open_files else "not base64 text of a picture"
+        raise ValueError(f"{where}: {kinds}: {text[:80]!r}")
     return _from_file(io.BytesIO(content), where)
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return len(text) < 4096 and Path(text).is_file()
+    except OSError:  # base64 text may be too long for the name of a file
+        return False
 
 
 def _from_file(file: str | io.BytesIO, where: str) -> NDArray[np.uint8]:
