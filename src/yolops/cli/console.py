@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console as RichConsole
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from yolops import __version__
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 # What is done sooner needs no bar.
 BAR_AFTER_S = 2.0
 PIPE_COLUMNS = 4000
+# Text is shown as it is: rich would take `[0]` for markup, and the `:100:` behind the name of a file for an emoji.
+LITERAL: Any = {"soft_wrap": True, "highlight": False, "markup": False, "emoji": False}
 ISSUES = "https://github.com/yolops/yolops/issues"
 
 
@@ -41,8 +44,8 @@ class Console:
         self.verbose = verbose
         # A pipe is no page: what a program reads must not be wrapped.
         width = None if sys.stdout.isatty() else PIPE_COLUMNS
-        self._out = RichConsole(file=sys.stdout, soft_wrap=True, highlight=False, width=width)
-        self._err = RichConsole(file=sys.stderr, soft_wrap=True, highlight=False)
+        self._out = RichConsole(file=sys.stdout, width=width, **LITERAL)
+        self._err = RichConsole(file=sys.stderr, **LITERAL)
 
     def data(self, value: object, *shown: object) -> None:
         """Show a result: `value` with `--json`, else each of `shown` (text or rich renderables)."""
@@ -54,20 +57,19 @@ class Console:
 
     def note(self, line: str) -> None:
         """Say what is going on, on stderr."""
-        self._err.print(line, markup=False)
+        self._err.print(line)
 
     def warn(self, line: str) -> None:
         """Say what a person should know before they go on, on stderr."""
-        self._err.print(f"[yellow]warning:[/] {_escape(line)}")
+        self._err.print(Text.assemble(("warning:", "yellow"), " ", line))
 
     def findings(self, findings: Sequence[Finding], *, most: int = 20) -> None:
         """Print findings on stderr, the worst first, at most `most` of them."""
         colors = {"error": "red", "warning": "yellow", "info": "cyan"}
         ranked = sorted(findings, key=lambda finding: list(colors).index(finding.severity))
         for finding in ranked[:most]:
-            color = colors[finding.severity]
-            where, what, fix = _escape(finding.where), _escape(finding.what), _escape(finding.fix)
-            self._err.print(f"[{color}]{finding.severity.value}[/] {where}: {what}\n    [dim]{fix}[/]")
+            label = (finding.severity.value, colors[finding.severity])
+            self._err.print(Text.assemble(label, f" {finding.where}: {finding.what}\n    ", (finding.fix, "dim")))
         if len(ranked) > most:
             self.note(f"... and {len(ranked) - most} more (--json lists all)")
 
@@ -75,7 +77,7 @@ class Console:
     def working(self, text: str) -> Iterator[None]:
         """Show that something is going on: a spinner for a person, one line elsewhere."""
         if self._err.is_terminal:
-            with self._err.status(text):
+            with self._err.status(Text(text)):
                 yield
         else:
             self.note(text)
@@ -109,7 +111,12 @@ class Bar:
         self._lines = lines
         self._started = time.monotonic()
         self._tenth = 0
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
         self._bar = Progress(*columns, console=err, transient=True)
         self._task = self._bar.add_task(text, total=None)
 
@@ -122,7 +129,7 @@ class Bar:
             self._bar.update(self._task, completed=done, total=total, description=text or self._text)
         elif self._lines and (tenth := done * 10 // max(total, 1)) > self._tenth:
             self._tenth = tenth
-            self._err.print(f"{self._text}: {done} of {total}", markup=False)
+            self._err.print(f"{self._text}: {done} of {total}")
 
     def stop(self) -> None:
         """Take the bar away."""
@@ -137,16 +144,16 @@ def table(*columns: str, rows: Sequence[Sequence[Any]]) -> Table:
         numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
         result.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        result.add_row(*(_escape(_cell(value)) for value in row))
+        result.add_row(*(_cell(value) for value in row))
     return result
 
 
 def print_error(error: YolopsError) -> None:
     """Print an error a person can mend: where and what, then what to do."""
-    err = RichConsole(file=sys.stderr, soft_wrap=True, highlight=False)
-    err.print(f"[red]error:[/] {_escape(error.message)}")
+    err = RichConsole(file=sys.stderr, **LITERAL)
+    err.print(Text.assemble(("error:", "red"), " ", error.message))
     if error.hint:
-        err.print(f"[cyan]  try:[/] {_escape(error.hint)}")
+        err.print(Text.assemble(("  try:", "cyan"), " ", error.hint))
 
 
 def print_bug(error: Exception, *, verbose: bool) -> None:
@@ -164,7 +171,3 @@ def _cell(value: object) -> str:
     if value is None:
         return "-"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _escape(text: str) -> str:
-    return text.replace("[", r"\[")

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import yolops.cli
+from yolops import __version__
+from yolops.cli.console import ISSUES
+
+HELP_PAGE = Path(yolops.cli.__file__).with_name("help.txt")
+HEAVY = ("typer", "click", "rich", "mlflow", "torch", "numpy", "PIL", "yaml", "psutil", "ultralytics")
+START = f"""
+import sys
+from yolops.cli.entry import main
+
+try:
+    main()
+finally:
+    print("imported:", *sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)
+"""
+
+
+@dataclass
+class Typed:
+    """A command line that was typed, with what it said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def type_in(tmp_path: Path) -> TypeIn:
+    return TypeIn(tmp_path)
+
+
+class TypeIn:
+    """Runs `yolops` in a process of its own, in an empty directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._modules = directory / "modules"
+        self._modules.mkdir()
+
+    def replace_module(self, name: str, source: str) -> None:
+        """Let Python find this module before its own: a broken installation."""
+        (self._modules / f"{name}.py").write_text(source)
+
+    def __call__(self, *arguments: str, start: tuple[str, ...] = ("-m", "yolops.cli.entry")) -> Typed:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("YOLOPS_", "MLFLOW_"))}
+        path = os.pathsep.join(filter(None, (str(self._modules), kept.get("PYTHONPATH"))))
+        done = subprocess.run(
+            [sys.executable, *start, *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=self._directory,
+            env={**kept, "PYTHONPATH": path},
+        )
+        return Typed(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])
+def test_help_is_the_page_that_ships_and_imports_nothing_heavy(type_in: TypeIn, arguments: tuple[str, ...]) -> None:
+    shown = type_in(*arguments, start=("-c", START))
+    assert (shown.code, shown.out) == (0, HELP_PAGE.read_text(encoding="utf-8"))
+    assert shown.err.split() == ["imported:"]
+
+
+def test_the_help_page_names_every_command(type_in: TypeIn) -> None:
+    code = "from yolops.cli.app import application\nimport typer.main\n"
+    code += "print(*typer.main.get_command(application()).commands)"
+    commands = type_in(start=("-c", code)).out.split()
+    page = HELP_PAGE.read_text(encoding="utf-8")
+    listed = [line.split()[0] for line in page.partition("Commands:")[2].splitlines() if line.strip()]
+    assert listed == commands
+
+
+@pytest.mark.parametrize("command", [("train", "--help"), ("models", "list", "-h")])
+def test_the_help_of_a_command_waits_for_nothing_heavy(type_in: TypeIn, command: tuple[str, ...]) -> None:
+    shown = type_in(*command, start=("-c", START))
+    assert shown.code == 0
+    assert shown.out.lstrip().startswith("Usage: ")
+    assert not {"mlflow", "torch", "numpy", "PIL", "ultralytics"} & set(shown.err.split())
+
+
+def test_the_version_is_printed_alone(type_in: TypeIn) -> None:
+    shown = type_in("--version")
+    assert (shown.code, shown.out, shown.err) == (0, f"yolops {__version__}\n", "")
+
+
+def test_what_a_person_can_mend_ends_with_1_and_says_what_to_try(type_in: TypeIn) -> None:
+    shown = type_in("runs", "list")
+    assert (shown.code, shown.out) == (1, "")
+    assert "error:" in shown.err
+    assert "try:" in shown.err
+    assert "Traceback" not in shown.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("train",), ("train", "cells", "--resume", "last"), ("up", "--port", "80")],
+)
+def test_a_mistake_in_the_command_line_ends_with_2(type_in: TypeIn, arguments: tuple[str, ...]) -> None:
+    shown = type_in(*arguments)
+    assert (shown.code, shown.out) == (2, "")
+    assert "Traceback" not in shown.err
+
+
+def test_a_check_that_failed_ends_with_1_and_its_result_is_still_on_stdout(type_in: TypeIn) -> None:
+    shown = type_in("status", "--json")
+    assert shown.code == 1
+    assert json.loads(shown.out)["mode"] == "local"
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("raise RuntimeError('out of the blue')", 70),
+        ("raise SystemExit(3)", 3),
+        ("raise SystemExit('because')", 1),
+        ("raise KeyboardInterrupt", 130),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", 143),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGINT)", 130),
+    ],
+)
+def test_however_a_command_ends_its_exit_code_says_so(type_in: TypeIn, source: str, code: int) -> None:
+    type_in.replace_module("webbrowser", source)  # what `yolops ui` imports first
+    shown = type_in("ui")
+    assert (shown.code, shown.out) == (code, "")
+    assert ("Traceback" in shown.err) == (code == 70)
+
+
+def test_a_bug_shows_its_traceback_and_where_to_report_it(type_in: TypeIn) -> None:
+    type_in.replace_module("webbrowser", "raise RuntimeError('out of the blue')")
+    short, whole = type_in("ui"), type_in("--verbose", "ui")
+    for shown in (short, whole):
+        assert "RuntimeError: out of the blue" in shown.err
+        assert f"This is a bug in yolops {__version__}" in shown.err
+        assert ISSUES in shown.err
+    assert len(whole.err) > len(short.err)
+
+
+def test_ctrl_c_while_the_command_line_is_still_being_imported_is_no_bug(type_in: TypeIn) -> None:
+    type_in.replace_module("typer", "raise KeyboardInterrupt")
+    shown = type_in("status")
+    assert (shown.code, shown.err) == (130, "")
