@@ -25,3 +25,16 @@ def blood_cells() -> Path:
         if (place / "bccd-voc" / "Annotations").is_dir():
             return place / "bccd-voc"
     pytest.skip("the BCCD photographs are not here; name the directory that holds bccd-voc in YOLOPS_TEST_DATA")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was skipped and why, so that nobody takes a part for the whole."""
+    for report in terminalreporter.getreports("skipped"):
+        terminalreporter.write_line(f"SKIPPED {report.nodeid}: {report.longreprtext}", yellow=True, bold=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run in which something skipped where everything is said to be there."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("YOLOPS_NO_SKIPS") and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -37,3 +37,8 @@ def test_the_end_is_the_last_record(spool: Spool) -> None:
     logger.tags({"a": "b"})
     logger.end(RunEnd.KILLED)
     assert _records(spool)[-1]["status"] == "KILLED"
+
+
+def test_a_step_counted_from_nought_is_kept_too(spool: Spool) -> None:
+    RunLogger(spool).metrics({"loss": 1.0}, step=0)
+    assert [record["step"] for record in _records(spool)] == [0]

@@ -53,6 +53,9 @@ def _options(
     workspace: Annotated[
         Path, typer.Option("--workspace", "-w", envvar="YOLOPS_WORKSPACE", help="The directory to work in.")
     ] = Path(),
+    tracking_uri: Annotated[
+        str, typer.Option(envvar="MLFLOW_TRACKING_URI", help="An MLflow server to use instead of the workspace's own.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print results as JSON on stdout.")] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show what the trainer prints, and whole tracebacks.")
@@ -61,4 +64,4 @@ def _options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    context.obj = Session(Workspace(workspace.absolute()), as_json=as_json, verbose=verbose)
+    context.obj = Session(Workspace(workspace.absolute()), as_json, verbose, tracking_uri)

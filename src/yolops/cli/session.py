@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from yolops.errors import UsageError
+
 if TYPE_CHECKING:
     from yolops.cli.console import Console
+    from yolops.platform.outputs import Outputs
     from yolops.platform.workspace import Workspace
     from yolops.tracking.rest import MlflowRest
 
@@ -26,6 +29,7 @@ class Session:
     workspace: Workspace
     as_json: bool
     verbose: bool
+    tracking_uri: str = ""
 
     def console(self, *, as_json: bool = False) -> Console:
         """Return what the command prints with; `--json` may stand before or behind the command."""
@@ -39,7 +43,6 @@ class Session:
         Raises:
             YolopsError: no platform is running.
         """
-        from yolops.platform.local import LocalPlatform
         from yolops.tracking.rest import Credentials, MlflowRest
 
         # The names are those of MLflow's own client.
@@ -48,7 +51,43 @@ class Session:
             password=os.environ.get("MLFLOW_TRACKING_PASSWORD", ""),
             token=os.environ.get("MLFLOW_TRACKING_TOKEN", ""),
         )
-        return MlflowRest(LocalPlatform(self.workspace).outputs().tracking_uri, credentials)
+        return MlflowRest(self.outputs().tracking_uri, credentials)
+
+    def outputs(self) -> Outputs:
+        """Return the platform that runs, or the server that was named.
+
+        Raises:
+            YolopsError: no platform is running.
+        """
+        from yolops.platform.local import LocalPlatform
+
+        return self._named_server() or LocalPlatform(self.workspace).outputs()
+
+    def connect(self, console: Console) -> Outputs:
+        """Return the platform, started if need be, or the server that was named.
+
+        Raises:
+            YolopsError: it cannot be started.
+        """
+        from yolops.platform.local import LocalPlatform
+
+        if named := self._named_server():
+            console.note(f"MLflow: {named.tracking_uri}")
+            return named
+        with console.working("making sure that MLflow runs; a start takes about ten seconds ..."):
+            return LocalPlatform(self.workspace, say=console.note).up()
+
+    def _named_server(self) -> Outputs | None:
+        from yolops.platform.outputs import Mode, Outputs
+
+        uri = self.tracking_uri.rstrip("/")
+        if not uri:
+            return None
+        if not uri.startswith(("http://", "https://")):
+            raise UsageError(
+                f"--tracking-uri {uri}: not the address of an MLflow server", "give http://... or https://..."
+            )
+        return Outputs(Mode.EXTERNAL, tracking_uri=uri, artifact_uri="mlflow-artifacts:/", ui_url=uri)
 
     def command_prefix(self) -> str:
         """Return what a person types before a command to work in this workspace again."""

@@ -11,7 +11,6 @@ from yolops.cli.training_display import TrainingDisplay
 from yolops.datasets.check import check
 from yolops.datasets.description import Dataset, read_dataset
 from yolops.errors import YolopsError
-from yolops.platform.local import LocalPlatform
 from yolops.tracking.names import check_name
 from yolops.training.run_directory import RUNS, TrainRequest, find_run
 from yolops.training.sending import model_of
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from yolops.cli.console import Console
     from yolops.cli.session import Session
     from yolops.datasets.report import Report
-    from yolops.platform.outputs import Outputs
 
 
 def train(session: Session, console: Console, request: TrainRequest) -> TrainedRun:
@@ -86,14 +84,9 @@ def show(console: Console, run: TrainedRun) -> None:
 
 def _training(session: Session, console: Console) -> TrainingSession:
     workspace = session.workspace
-
-    def connect() -> Outputs:
-        with console.working("making sure that MLflow runs ..."):
-            return LocalPlatform(workspace, say=console.note).up()
-
     return TrainingSession(
         UltralyticsTrainer(workspace.create_state() / "ultralytics", verbose=session.verbose),
-        connect,
+        lambda: session.connect(console),
         runs=workspace.root / RUNS,
         weights=workspace.state / "weights",
         command_line=["yolops", *sys.argv[1:]],

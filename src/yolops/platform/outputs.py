@@ -7,9 +7,10 @@ from enum import StrEnum
 
 
 class Mode(StrEnum):
-    """Where a platform runs."""
+    """Where a platform runs: `external` is an MLflow server that somebody else looks after."""
 
     LOCAL = "local"
+    EXTERNAL = "external"
     CUSTOM = "custom"
     STUDIO = "studio"
 

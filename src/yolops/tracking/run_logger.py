@@ -57,7 +57,7 @@ class RunLogger:
         clock: seconds since the epoch.
 
     Attributes:
-        logged_until: the highest step that was said before this logger existed; 0 before the first.
+        logged_until: the highest step that was said before this logger existed; -1 before the first.
     """
 
     def __init__(self, spool: Spool, clock: Callable[[], float] = time.time) -> None:
@@ -128,7 +128,7 @@ class RunLogger:
 
 
 def _last_step(spool: Spool) -> int:
-    offset, last = 0, 0
+    offset, last = 0, -1
     while records := spool.read(offset, most=1000):
         offset = records[-1][0]
         last = max([last, *(record["step"] for _, record in records if record["kind"] == "metrics")])

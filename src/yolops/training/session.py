@@ -232,7 +232,7 @@ class _RunObserver:
         self._logger = logger
         self._display = display
         self._is_new = is_new
-        self.epochs = logger.logged_until
+        self.epochs = max(logger.logged_until, 0)
 
     def started(self, arguments: Mapping[str, object], facts: Mapping[str, str]) -> None:
         # MLflow never lets a parameter change, and a resumed training may run with another batch size.

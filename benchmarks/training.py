@@ -1,0 +1,59 @@
+"""Wall time of `yolops train` against the same training by plain ultralytics, whole processes.
+
+The platform runs beforehand for both. `make bench` takes EPOCHS=20 epochs of YOLO11n on the sample dataset; on two
+processor cores that is about three minutes a training, so that what is paid once per run weighs as little as it does in
+a real one, and not less.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from benchmarks.delay import delayed
+from benchmarks.workbench import YOLOPS, Measured, pairs, platform, seconds
+from yolops.datasets.sample import write_sample
+
+MODEL = "yolo11n.yaml"
+DELAY_S = 0.05
+
+
+def measure(*, epochs: int, count: int) -> list[Measured]:
+    """Measure against tracking off, against ultralytics' MLflow callback, and with every tracking call delayed."""
+    settings = [f"epochs={epochs}", "imgsz=160", "batch=8", "nbs=8", "optimizer=AdamW", "lr0=0.002", "device=cpu"]
+    settings += ["workers=0", "mosaic=0.0", "seed=0"]
+    with platform() as (root, uri):
+        data = write_sample(root / "shapes")
+
+        def ours() -> float:
+            return seconds([*YOLOPS, "train", str(data), "--model", MODEL, *settings], cwd=root)
+
+        def ours_delayed() -> float:
+            with delayed(uri, DELAY_S) as slow:
+                return seconds(
+                    [*YOLOPS, "train", str(data), "--model", MODEL, *settings], cwd=root, MLFLOW_TRACKING_URI=slow
+                )
+
+        def plain() -> float:
+            return _peer(root, data, "off", uri, settings)
+
+        def callback() -> float:
+            return _peer(root, data, "callback", uri, settings)
+
+        return [
+            pairs("train, tracked / ultralytics, untracked", ours, plain, count=count, unit="s", bar="<= 1.02"),
+            pairs("train / ultralytics with its MLflow callback", ours, callback, count=count, unit="s", bar="< 1.00"),
+            pairs("train, 50 ms per call / untracked", ours_delayed, plain, count=count, unit="s", bar="<= 1.02"),
+        ]
+
+
+def _peer(root: Path, data: Path, tracking: str, uri: str, settings: list[str]) -> float:
+    command = [YOLOPS[0], "-m", "benchmarks.peer_training", str(data), MODEL, str(root / "peer"), tracking, *settings]
+    here = str(Path(__file__).parents[1])
+    environment = {"MLFLOW_TRACKING_URI": uri, "PYTHONPATH": here, "YOLO_CONFIG_DIR": str(root / tracking)}
+    return seconds(command, cwd=root, **environment)
+
+
+def main() -> list[Measured]:
+    """Measure as `make bench` does."""
+    return measure(epochs=int(os.environ.get("EPOCHS", "20")), count=int(os.environ.get("RUNS", "1")))
