@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from benchmarks.delay import delayed
-from benchmarks.workbench import YOLOPS, Measured, pairs, platform, seconds
+from benchmarks.workbench import YOLOPS, Measured, compared, platform, seconds
 from yolops.datasets.sample import write_sample
 
 MODEL = "yolo11n.yaml"
@@ -25,26 +25,24 @@ def measure(*, epochs: int, count: int) -> list[Measured]:
     with platform() as (root, uri):
         data = write_sample(root / "shapes")
 
-        def ours() -> float:
-            return seconds([*YOLOPS, "train", str(data), "--model", MODEL, *settings], cwd=root)
+        train = [*YOLOPS, "train", str(data), "--model", MODEL, *settings]
+        rounds = [_round(root, uri, data, train, settings) for _ in range(count)]
+    ours, plain, callback, slow = (list(column) for column in zip(*rounds, strict=True))
+    return [
+        compared("train, tracked / ultralytics, untracked", ours, plain, unit="s", bar="<= 1.02"),
+        compared("train / ultralytics with its MLflow callback", ours, callback, unit="s", bar="< 1.00"),
+        compared("train, 50 ms before every call / untracked", slow, plain, unit="s", bar="<= 1.02"),
+    ]
 
-        def ours_delayed() -> float:
-            with delayed(uri, DELAY_S) as slow:
-                return seconds(
-                    [*YOLOPS, "train", str(data), "--model", MODEL, *settings], cwd=root, MLFLOW_TRACKING_URI=slow
-                )
 
-        def plain() -> float:
-            return _peer(root, data, "off", uri, settings)
-
-        def callback() -> float:
-            return _peer(root, data, "callback", uri, settings)
-
-        return [
-            pairs("train, tracked / ultralytics, untracked", ours, plain, count=count, unit="s", bar="<= 1.02"),
-            pairs("train / ultralytics with its MLflow callback", ours, callback, count=count, unit="s", bar="< 1.00"),
-            pairs("train, 50 ms per call / untracked", ours_delayed, plain, count=count, unit="s", bar="<= 1.02"),
-        ]
+def _round(root: Path, uri: str, data: Path, train: list[str], settings: list[str]) -> tuple[float, ...]:
+    """Return the seconds of the four trainings, one behind the other."""
+    ours = seconds(train, cwd=root)
+    plain = _peer(root, data, "off", uri, settings)
+    callback = _peer(root, data, "callback", uri, settings)
+    with delayed(uri, DELAY_S) as distant:
+        slow = seconds(train, cwd=root, MLFLOW_TRACKING_URI=distant)
+    return ours, plain, callback, slow
 
 
 def _peer(root: Path, data: Path, tracking: str, uri: str, settings: list[str]) -> float:

@@ -63,10 +63,12 @@ def pairs(
     what: str, ours: Callable[[], float], peer: Callable[[], float], *, count: int, unit: str, bar: str
 ) -> Measured:
     """Measure the two in turn, so that a machine that slows down slows both, and compare pair by pair."""
-    first, second = [], []
-    for _ in range(count):
-        first.append(ours())
-        second.append(peer())
+    measured = [(ours(), peer()) for _ in range(count)]
+    return compared(what, [pair[0] for pair in measured], [pair[1] for pair in measured], unit=unit, bar=bar)
+
+
+def compared(what: str, first: list[float], second: list[float], *, unit: str, bar: str) -> Measured:
+    """Compare ours with the peer's, measured in turn."""
     ratios = [a / b for a, b in zip(first, second, strict=True)]
     median = statistics.median
     return Measured(what, median(first), median(second), median(ratios), (min(ratios), max(ratios)), unit, bar)

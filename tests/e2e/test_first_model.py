@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -209,6 +210,13 @@ def test_mlflow_serves_the_champion_over_http(
             found = json.load(answer)["predictions"]
         assert found
         assert {"x1", "score", "name"} <= found[0].keys()
+        on_the_server = next((yolops.root / "learn/images/val").iterdir())
+        request.data = json.dumps({"inputs": [str(on_the_server)]}).encode()
+        request.add_header("Content-Length", str(len(request.data)))
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=60)
+        assert "not base64 text of a picture" in refused.value.read().decode()
+        refused.value.close()
     finally:
         _end(server)
         log.close()

@@ -36,6 +36,12 @@ def test_the_server_sends_no_telemetry_and_starts_no_job_workers() -> None:
     assert environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
 
 
+def test_nobody_who_reaches_the_port_can_have_mlflows_assistant_run_commands_outside_a_container() -> None:
+    environment = server_environment(None)
+    assert environment["MLFLOW_ENABLE_ASSISTANT_SANDBOX"] == "true"
+    assert environment["MLFLOW_ENABLE_REMOTE_ASSISTANT"] == "false"
+
+
 def test_a_place_for_compiled_python_is_used_only_when_given(tmp_path: Path) -> None:
     assert "PYTHONPYCACHEPREFIX" not in server_environment(None)
     assert server_environment(tmp_path)["PYTHONPYCACHEPREFIX"] == str(tmp_path)

@@ -156,3 +156,12 @@ def test_a_run_is_found_by_id_start_of_id_and_name(mlflow: FakeMlflow) -> None:
     for which in (wanted[:5], "nobody"):
         with pytest.raises(NotFoundError, match="there is no run"):
             find_run(rest, which)
+
+
+def test_credentials_are_not_taken_along_to_another_host() -> None:
+    with serving() as elsewhere, serving() as asked:
+        redirect = f"HTTP/1.1 302 Found\r\nLocation: {elsewhere.uri}/x\r\nContent-Length: 0\r\n\r\n"
+        asked.will_answer("runs/get", redirect.encode())
+        with pytest.raises(YolopsError):
+            MlflowRest(asked.uri, Credentials(token="secret")).get("runs/get", run_id="1")
+        assert elsewhere.asked == []

@@ -83,3 +83,8 @@ def test_a_spool_cannot_be_made_where_a_file_stands_in_the_way(tmp_path: Path) -
     (tmp_path / "file").touch()
     with pytest.raises(YolopsError, match="cannot be recorded"):
         Spool.create(tmp_path / "file" / "spool", RunIntent("i", "u", "e", "r", 0))
+
+
+def test_a_damaged_record_of_progress_means_that_all_is_sent_anew(spool: Spool) -> None:
+    (spool.directory / "progress.json").write_text("")
+    assert spool.progress() == Progress()

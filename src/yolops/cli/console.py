@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 import traceback
@@ -50,7 +51,7 @@ class Console:
     def data(self, value: object, *shown: object) -> None:
         """Show a result: `value` with `--json`, else each of `shown` (text or rich renderables)."""
         if self.as_json:
-            sys.stdout.write(json.dumps(value, indent=2, default=_plain) + "\n")
+            sys.stdout.write(json.dumps(_strict(value), indent=2, default=_plain) + "\n")
             return
         for item in shown:
             self._out.print(item)
@@ -161,6 +162,15 @@ def print_bug(error: Exception, *, verbose: bool) -> None:
     limit = None if verbose else -8
     sys.stderr.write("".join(traceback.format_exception(error, limit=limit)))
     sys.stderr.write(f"\nThis is a bug in yolops {__version__}. Please report it with the lines above: {ISSUES}\n")
+
+
+def _strict(value: object) -> object:
+    """Return the value without what JSON has no word for: NaN and infinity become null."""
+    if isinstance(value, dict):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: object) -> str:

@@ -32,6 +32,9 @@ def train(session: Session, console: Console, request: TrainRequest) -> TrainedR
         YolopsError: the dataset has errors, an argument cannot be, or the training failed.
     """
     check_name("--name", request.name)
+    if request.register_as:
+        check_name("--register-as", request.register_as)
+        check_name("--alias", request.alias)
     dataset, report = _checked(console, Path(request.data))
     request = replace(request, experiment=request.experiment or dataset.source.parent.name)
     return _training(session, console).train(request, dataset, report)

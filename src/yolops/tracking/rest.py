@@ -39,6 +39,13 @@ class Credentials:
         return {}
 
 
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Follows nothing: urllib would hand the credentials to whatever host an answer names."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
 class MlflowRest:
     """Reads from an MLflow server.
 
@@ -52,8 +59,8 @@ class MlflowRest:
         self._headers = (credentials or Credentials()).header()
         # A proxy of the environment must not stand between us and a server on this machine.
         local = urllib.parse.urlsplit(self.base).hostname in {"127.0.0.1", "localhost", "::1"}
-        handlers = [urllib.request.ProxyHandler({})] if local else []
-        self._opener = urllib.request.build_opener(*handlers)
+        proxies = [urllib.request.ProxyHandler({})] if local else []
+        self._opener = urllib.request.build_opener(_NoRedirect, *proxies)
 
     def get(self, endpoint: str, **query: object) -> dict[str, Any]:
         """Ask one question, such as `get("runs/get", run_id=...)`.

@@ -131,12 +131,11 @@ class Spool:
             )
 
     def progress(self) -> Progress:
-        """Return what the server has acknowledged so far."""
+        """Return what the server has acknowledged; nothing where that is not known, and then all is sent anew."""
         try:
-            raw = json.loads((self.directory / "progress.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
+            return Progress(**json.loads((self.directory / "progress.json").read_text(encoding="utf-8")))
+        except (FileNotFoundError, ValueError, TypeError):
             return Progress()
-        return Progress(**raw)
 
     def save_progress(self, progress: Progress) -> None:
         """Remember what the server has acknowledged; a reader sees the old value or the new one."""

@@ -13,6 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from yolops.tracking.batches import MAX_METRICS, Batch, MetricPoint
+from yolops.tracking.sender import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -111,7 +112,10 @@ class SystemSampler:
             )
         while self._points:
             batch = [self._points[index] for index in range(min(MAX_METRICS, len(self._points)))]
-            self._tracking.log_batch(self._run_id, Batch(metrics=tuple(batch)))
+            try:
+                self._tracking.log_batch(self._run_id, Batch(metrics=tuple(batch)))
+            except Refused as error:
+                log.warning("system metrics are refused: %s", error)
             for _ in batch:
                 self._points.popleft()
 

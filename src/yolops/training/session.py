@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -180,10 +180,10 @@ class TrainingSession:
         resume: Mapping[str, object] | None,
     ) -> TrainedRun:
         """Train while a sender brings what is said to MLflow; `resume` holds what differs from the first time."""
-        sender = self._senders.start(directory.spool)
         began = time.monotonic()
         observer = _RunObserver(logger, self._display, is_new=resume is None)
         with self._recorded(logger, directory, observer):
+            sender = self._senders.start(directory.spool)
             spec = TrainSpec(
                 data=write_training_yaml(dataset, directory.data),
                 directory=directory.path,
@@ -221,7 +221,8 @@ class TrainingSession:
             raise
         finally:
             logger.tags({"yolops.epochs": observer.epochs, "yolops.error": error})
-            keep_files(logger, directory)
+            with suppress(OSError):  # whoever has removed the directory must still hear why the training ended
+                keep_files(logger, directory)
             logger.end(end)
 
 

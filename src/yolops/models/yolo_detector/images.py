@@ -64,6 +64,8 @@ def _from_array(given: Any, where: str) -> NDArray[np.uint8]:
         raise ValueError(f"{where}: an array of shape (height, width, 3) was expected, not {array.shape}")
     if not np.issubdtype(array.dtype, np.number) or not (array.min() >= 0 and array.max() <= 255):
         raise ValueError(f"{where}: values from 0 to 255 were expected")
+    if np.issubdtype(array.dtype, np.floating) and 0 < array.max() <= 1:
+        raise ValueError(f"{where}: values from 0 to 255 were expected, not from 0 to 1; multiply by 255")
     return np.ascontiguousarray(array[:, :, ::-1].astype(np.uint8))
 
 
