@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from yolops.tracking.batches import Batch
-from yolops.tracking.sender import Refused
+from yolops.tracking.sender import Doubtful, Refused
 from yolops.tracking.spool import Record, RunIntent
 
 
@@ -24,6 +24,7 @@ class FakeTracking:
         self.calls = 0
         self.is_away: Callable[[int], bool] = lambda call: False
         self.loses_answer: Callable[[int], bool] = lambda call: False
+        self.doubts: Callable[[int], bool] = lambda call: False
         self.refuses: Callable[[str], bool] = lambda name: False
 
     def create_run(self, intent: RunIntent) -> tuple[str, str]:
@@ -67,6 +68,8 @@ class FakeTracking:
         self.calls += 1
         if self.is_away(self.calls):
             raise ConnectionError("no answer")
+        if self.doubts(self.calls):
+            raise Doubtful("two writers met")
 
     def _answer(self) -> None:
         if self.loses_answer(self.calls):

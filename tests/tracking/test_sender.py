@@ -78,6 +78,15 @@ def test_one_setting_that_the_server_refuses_costs_only_itself(spool: Spool, wor
     assert "bad is not welcome" in spool.rejected_file.read_text()
 
 
+def test_two_writers_that_meet_in_the_database_cost_nothing(spool: Spool, world: World) -> None:
+    _train(spool, 3)
+    server = FakeTracking()
+    server.doubts = lambda call: call in {2, 3}
+    assert Sender(spool, server, {}, world.surroundings()).run()
+    assert server.series("train/loss") == [(1, -1), (2, -2), (3, -3)]
+    assert spool.progress().rejected == 0
+
+
 def test_a_file_that_is_gone_does_not_hold_up_the_rest(spool: Spool, world: World, tmp_path: Path) -> None:
     logger = RunLogger(spool)
     logger.file(tmp_path / "gone.png", "plots")

@@ -17,13 +17,9 @@ def ui(
     """Open MLflow in a browser, and start it before if need be."""
     import webbrowser
 
-    from yolops.platform.local import LocalPlatform
-
     session = session_of(context)
     console = session.console(as_json=as_json)
-    platform = LocalPlatform(session.workspace, say=console.note)
-    with console.working("Making sure that MLflow runs; a start takes about ten seconds"):
-        outputs = platform.up()
+    outputs = session.connect(console)
     console.data({"ui_url": outputs.page()}, outputs.page())
     if browser and not webbrowser.open(outputs.page()):
         console.note("No browser could be opened; open the address by hand.")

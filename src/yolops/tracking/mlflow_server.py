@@ -14,18 +14,8 @@ from typing import TYPE_CHECKING
 import mlflow.exceptions
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
-from mlflow.protos.databricks_pb2 import (
-    BAD_REQUEST,
-    FEATURE_DISABLED,
-    INVALID_PARAMETER_VALUE,
-    INVALID_STATE,
-    NOT_IMPLEMENTED,
-    RESOURCE_ALREADY_EXISTS,
-    RESOURCE_DOES_NOT_EXIST,
-    ErrorCode,
-)
 
-from yolops.tracking.sender import Refused
+from yolops.tracking.sender import Doubtful, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,19 +24,20 @@ if TYPE_CHECKING:
     from yolops.tracking.batches import Batch
     from yolops.tracking.spool import Record, RunIntent
 
-# Everything else, such as 401 while credentials are renewed or 503 behind a proxy, is worth another attempt.
+ALREADY_EXISTS = "RESOURCE_ALREADY_EXISTS"
+# Error codes of MLflow. Everything else is worth another attempt: 401 while credentials are renewed, 503 of a proxy.
 _FINAL = frozenset(
-    ErrorCode.Name(code)
-    for code in (
-        BAD_REQUEST,
-        FEATURE_DISABLED,
-        INVALID_PARAMETER_VALUE,
-        INVALID_STATE,
-        NOT_IMPLEMENTED,
-        RESOURCE_ALREADY_EXISTS,
-        RESOURCE_DOES_NOT_EXIST,
-    )
+    {
+        "FEATURE_DISABLED",
+        "INVALID_PARAMETER_VALUE",
+        "INVALID_STATE",
+        "NOT_IMPLEMENTED",
+        ALREADY_EXISTS,
+        "RESOURCE_DOES_NOT_EXIST",
+    }
 )
+# MLflow also says this when two writers meet in its database (an IntegrityError).
+_DOUBTFUL = "BAD_REQUEST"
 SPOOL_TAG = "yolops.spool"
 # MLflow's UI opens an experiment of another kind on its pages about language models.
 TRAINING_KIND = {"mlflow.experimentKind": "custom_model_development"}
@@ -126,7 +117,7 @@ class MlflowServer:
         try:
             return str(self._client.create_experiment(name, tags=TRAINING_KIND))
         except mlflow.exceptions.MlflowException as error:
-            if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+            if error.error_code != ALREADY_EXISTS:
                 raise
             created = self._client.get_experiment_by_name(name)
             if created is None:
@@ -142,6 +133,8 @@ def refusals() -> Iterator[None]:
     except mlflow.exceptions.MlflowException as error:
         if error.error_code in _FINAL:
             raise Refused(str(error)) from error
+        if error.error_code == _DOUBTFUL:
+            raise Doubtful(str(error)) from error
         if "Max retries exceeded" in str(error):
             raise ConnectionError("no answer from the server") from error
         raise

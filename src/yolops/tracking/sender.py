@@ -27,10 +27,15 @@ POLL_S = 0.2
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 5.0
 PATIENCE_S = 600.0
+DOUBTS = 5
 
 
 class Refused(Exception):
     """The server will never accept this, however often it is asked."""
+
+
+class Doubtful(Exception):
+    """The server says no, but has been known to say yes to the next attempt; refused when it stays with it."""
 
 
 class GaveUp(Exception):
@@ -233,7 +238,7 @@ class Sender:
 
     def _insist(self, action: Callable[[], T]) -> T:
         """Do it again and again until it works; refusals pass through."""
-        pause, alone_since = FIRST_PAUSE_S, 0.0
+        pause, alone_since, doubts = FIRST_PAUSE_S, 0.0, 0
         while True:
             try:
                 result = action()
@@ -243,6 +248,9 @@ class Sender:
             except Exception as error:
                 log.warning("trying again in %.1f s: %s", pause, error)
                 self._trouble(str(error))
+                doubts += isinstance(error, Doubtful)
+                if doubts == DOUBTS:
+                    raise Refused(str(error)) from error
                 if self._world.server_has_moved():
                     raise GaveUp("the server has moved") from error
                 if not self._world.owner_is_running():
