@@ -7,8 +7,8 @@ import zlib
 from pathlib import Path
 
 import pytest
-from dataset_builder import Builder, picture
 
+from tests.datasets.dataset_builder import Builder, picture
 from yolops.datasets.check import check
 from yolops.datasets.convert import convert
 from yolops.datasets.description import read_dataset
@@ -192,8 +192,8 @@ def test_the_report_is_plain_values_for_json(builder: Builder) -> None:
 
 
 @pytest.mark.real_data
-def test_real_photographs_have_no_errors(bccd: Path, tmp_path: Path) -> None:
-    result = convert(bccd, tmp_path / "bccd")
+def test_real_photographs_have_no_errors(blood_cells: Path, tmp_path: Path) -> None:
+    result = convert(blood_cells, tmp_path / "bccd")
     report = check(read_dataset(result.data_yaml))
     assert report.findings == ()
     assert {split: counts.images for split, counts in report.splits.items()} == {"train": 205, "val": 87, "test": 72}

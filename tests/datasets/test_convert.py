@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dataset_builder import picture
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.datasets.dataset_builder import picture
 from yolops.datasets.annotations import Box, chosen_for_val, clipped, label_line
 from yolops.datasets.check import check
 from yolops.datasets.convert import Converted, convert
@@ -286,12 +286,12 @@ def test_val_gets_a_fifth_and_train_is_never_empty(count: int, seed: int) -> Non
 
 
 @pytest.mark.real_data
-def test_real_annotations_arrive_complete(bccd: Path, tmp_path: Path) -> None:
-    result = convert(bccd, tmp_path / "bccd")
+def test_real_annotations_arrive_complete(blood_cells: Path, tmp_path: Path) -> None:
+    result = convert(blood_cells, tmp_path / "bccd")
     assert read_dataset(result.data_yaml).names == ("Platelets", "RBC", "WBC")
     # 4,888 objects are annotated; two are single points.
     assert codes(result) == ["box-left-out", "box-left-out"]
     assert sum(counts.boxes for counts in result.counts.values()) == 4886
-    sources = {path.name: path.read_bytes() for path in (bccd / "JPEGImages").iterdir()}
+    sources = {path.name: path.read_bytes() for path in (blood_cells / "JPEGImages").iterdir()}
     converted = {path.name: path.read_bytes() for path in (tmp_path / "bccd/images").rglob("*.jpg")}
     assert converted == sources

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import typer
-from dataset_builder import Builder
 from typer.testing import CliRunner, Result
 
+from tests.datasets.dataset_builder import Builder
 from yolops.cli.dataset import commands
 from yolops.cli.session import Session
 from yolops.platform.workspace import Workspace
@@ -55,8 +55,8 @@ def test_a_sample_is_generated_and_checked(run: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.real_data
-def test_real_annotations_are_converted(run: Any, bccd: Path, tmp_path: Path) -> None:
-    result = run("convert", bccd, tmp_path / "out", "--format", "voc", "--json")
+def test_real_annotations_are_converted(run: Any, blood_cells: Path, tmp_path: Path) -> None:
+    result = run("convert", blood_cells, tmp_path / "out", "--format", "voc", "--json")
     assert json.loads(result.stdout)["images"] == {"train": 205, "val": 87, "test": 72}
     assert "RBC" in run("check", tmp_path / "out").stdout
 

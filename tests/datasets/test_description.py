@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
-from dataset_builder import Builder
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.datasets.dataset_builder import Builder
 from yolops.datasets.description import label_path, read_dataset
 from yolops.errors import YolopsError
 

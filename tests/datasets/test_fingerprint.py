@@ -6,10 +6,10 @@ import os
 import shutil
 from pathlib import Path
 
-from dataset_builder import Builder
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.datasets.dataset_builder import Builder
 from yolops.datasets.check import check
 from yolops.datasets.description import read_dataset
 from yolops.datasets.fingerprint import Entry, digest, fingerprint

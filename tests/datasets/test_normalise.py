@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from dataset_builder import Builder, picture
 
+from tests.datasets.dataset_builder import Builder, picture
 from yolops.datasets.check import check
 from yolops.datasets.description import label_path, read_dataset
 from yolops.datasets.normalise import write_training_yaml

@@ -128,7 +128,7 @@ def send(spool: Spool) -> bool:
     from yolops.tracking.system_metrics import SystemSampler, machine_monitors
 
     intent = spool.intent()
-    client = MlflowClient(intent.tracking_uri)
+    client = MlflowClient(intent.tracking_uri, registry_uri=intent.tracking_uri)
     server = MlflowServer(client)
     samplers: list[SystemSampler] = []
 
