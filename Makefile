@@ -10,6 +10,8 @@ WORKSPACE ?= demo
 # The install directories of one checkout must not be confused with an activated environment of another.
 unexport VIRTUAL_ENV
 export UV_PYTHON_DOWNLOADS = never
+# As pip does: a first start that compiles torch, mlflow and ultralytics takes three times as long.
+export UV_COMPILE_BYTECODE = 1
 
 # A directory of wheels that pip knows is one that uv should know: there may be a torch in it that fits this machine.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)

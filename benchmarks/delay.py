@@ -1,4 +1,4 @@
-"""A proxy on loopback that holds every request back for a while, as a distant server would."""
+"""A proxy on loopback that holds every call back for a while, as a distant server would."""
 
 from __future__ import annotations
 
@@ -11,52 +11,73 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+CHUNK = 65536
 
-@contextmanager
-def delayed(url: str, seconds: float) -> Iterator[str]:
-    """Yield the address of a proxy to `url` that waits `seconds` before it passes on anything a client sends."""
-    target = urlsplit(url)
-    loop = asyncio.new_event_loop()
-    started = threading.Event()
-    own_host, target_host = b"", f"Host: {target.netloc}\r\n".encode()
-    address = ""
 
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pause: float) -> None:
-        with suppress(ConnectionError):
-            while chunk := await reader.read(65536):
-                await asyncio.sleep(pause)
-                # MLflow answers only those who call it by its own name.
-                writer.write(chunk.replace(own_host, target_host))
-                await writer.drain()
-        writer.close()
+class _Proxy:
+    def __init__(self, url: str, seconds: float) -> None:
+        self._target = urlsplit(url)
+        self._seconds = seconds
+        self.loop = asyncio.new_event_loop()
+        self.started = threading.Event()
+        self.name = ""
 
-    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            there, back = await asyncio.open_connection(target.hostname, target.port)
-        except OSError:
-            writer.close()
-            return
-        await asyncio.gather(pump(reader, back, seconds), pump(there, writer, 0.0))
+    def run(self) -> None:
+        with suppress(asyncio.CancelledError):
+            self.loop.run_until_complete(self._serve())
+        self.loop.close()
 
-    async def serve() -> None:
-        nonlocal address, own_host
-        server = await asyncio.start_server(connect, "127.0.0.1", 0)
-        name = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        address, own_host = f"http://{name}", f"Host: {name}\r\n".encode()
-        started.set()
+    def stop(self) -> None:
+        self.loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(self.loop)])
+
+    async def _serve(self) -> None:
+        server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        self.name = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        self.started.set()
         async with server:
             await server.serve_forever()
 
-    def run() -> None:
-        with suppress(asyncio.CancelledError):
-            loop.run_until_complete(serve())
-        loop.close()
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            there, back = await asyncio.open_connection(self._target.hostname, self._target.port)
+        except OSError:
+            writer.close()
+            return
+        answered = asyncio.Event()
+        answered.set()
+        await asyncio.gather(self._ask(reader, back, answered), _answer(there, writer, answered))
 
-    thread = threading.Thread(target=run, daemon=True)
+    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answered: asyncio.Event) -> None:
+        # MLflow answers only those who call it by its own name.
+        own, theirs = f"Host: {self.name}\r\n".encode(), f"Host: {self._target.netloc}\r\n".encode()
+        with suppress(ConnectionError):
+            while chunk := await reader.read(CHUNK):
+                if answered.is_set():  # a new call begins
+                    answered.clear()
+                    await asyncio.sleep(self._seconds)
+                writer.write(chunk.replace(own, theirs))
+                await writer.drain()
+        writer.close()
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answered: asyncio.Event) -> None:
+    with suppress(ConnectionError):
+        while chunk := await reader.read(CHUNK):
+            answered.set()
+            writer.write(chunk)
+            await writer.drain()
+    writer.close()
+
+
+@contextmanager
+def delayed(url: str, seconds: float) -> Iterator[str]:
+    """Yield the address of a proxy to `url` that waits `seconds` before it passes on each call of a client."""
+    proxy = _Proxy(url, seconds)
+    thread = threading.Thread(target=proxy.run, daemon=True)
     thread.start()
-    started.wait(10)
+    proxy.started.wait(10)
     try:
-        yield address
+        yield f"http://{proxy.name}"
     finally:
-        loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(loop)])
+        proxy.stop()
         thread.join(10)

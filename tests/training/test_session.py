@@ -102,7 +102,7 @@ def test_a_finished_training_says_where_it_came_from_what_happened_and_what_came
     bench: Bench,
 ) -> None:
     run = bench.train(FakeTrainer(2), register_as="cells", alias="candidate")
-    origin = ["tags", "dataset", "file", "file", "if-killed"]
+    origin = ["tags", "dataset", "file", "packages", "if-killed"]
     training = ["params", "tags", "metrics", "metrics"]
     outcome = ["summary", "model", "tags", *["file"] * 4, "end"]
     assert _kinds(run.directory) == origin + training + outcome

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
@@ -28,6 +30,8 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 5.0
 PATIENCE_S = 600.0
 DOUBTS = 5
+UPLOADS = 8
+FILES_AT_ONCE = 64
 
 
 class Refused(Exception):
@@ -168,9 +172,12 @@ class Sender:
             offset = behind
             taken.append(record)
         if not taken:
-            offset, record = records[0]
-            self._send_record(record)
-            self._remember(offset=offset)
+            files = list(takewhile(lambda found: found[1]["kind"] == "file", records[:FILES_AT_ONCE]))
+            if files:
+                self._send_files([record for _, record in files])
+            else:
+                self._send_record(records[0][1])
+            self._remember(offset=files[-1][0] if files else records[0][0])
             return True
         batch = builder.build()
         try:
@@ -187,12 +194,29 @@ class Sender:
             builder.add(record)
             self._or_reject(record, partial(self._tracking.log_batch, self._progress.run_id, builder.build()))
 
+    def _send_files(self, records: list[Record]) -> None:
+        """Upload side by side, since each waits for the network; what fails is then done again one by one."""
+
+        def fails(record: Record) -> bool:
+            try:
+                self._upload(record)
+            except Exception as error:  # noqa: BLE001 - told apart below
+                log.info("%s: %s", record["path"], error)
+                return True
+            return False
+
+        with ThreadPoolExecutor(max_workers=UPLOADS) as pool:
+            failed = [record for record, again in zip(records, pool.map(fails, records), strict=True) if again]
+        for record in failed:
+            self._or_reject(record, partial(self._upload, record))
+
+    def _upload(self, record: Record) -> None:
+        self._tracking.upload(self._progress.run_id, Path(record["path"]), record["folder"])
+
     def _send_record(self, record: Record) -> None:
         run_id, kind = self._progress.run_id, record["kind"]
         if kind == "dataset":
             self._or_reject(record, lambda: self._tracking.log_dataset(run_id, record))
-        elif kind == "file":
-            self._or_reject(record, lambda: self._tracking.upload(run_id, Path(record["path"]), record["folder"]))
         elif kind == "if-killed":
             self._result("if-killed", record)
         elif kind == "resumed":

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from yolops.models.request import ModelRequest
 from yolops.tracking.names import legal_names
-from yolops.tracking.provenance import all_packages, code_tags, hardware_tags, package_tags
+from yolops.tracking.provenance import code_tags, hardware_tags, package_tags
 from yolops.tracking.run_logger import DatasetInput
-from yolops.training.sending import MODEL
+from yolops.training.sending import MODEL, PACKAGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from yolops.training.run_directory import RunDirectory
     from yolops.training.trainer import Trained
 
+ENVIRONMENT = "environment"
 PLOTS = frozenset({".png", ".jpg"})
 FILES = ("results.csv", "args.yaml", "error.txt")
 
@@ -38,11 +39,11 @@ def say_origin(
         }
     )
     logger.dataset(_dataset_input(report), "training")
-    written = {"dataset.json": json.dumps(report.as_dict(), indent=2, default=str), "packages.txt": all_packages()}
-    for name, text in written.items():
-        with suppress(OSError):  # what cannot be written here cannot be trained here either, and that error says more
-            (directory.path / name).write_text(text, encoding="utf-8")
-        logger.file(directory.path / name, "environment")
+    report_file = directory.path / "dataset.json"
+    with suppress(OSError):  # what cannot be written here cannot be trained here either, and that error says more
+        report_file.write_text(json.dumps(report.as_dict(), indent=2, default=str), encoding="utf-8")
+    logger.file(report_file, ENVIRONMENT)
+    logger.request(PACKAGES, {"folder": ENVIRONMENT})
     logger.keep_if_killed([directory.last, directory.best], "weights")
 
 

@@ -32,6 +32,7 @@ ENVIRONMENT = {
     "GIT_PYTHON_REFRESH": "quiet",
 }
 MODEL = "model"
+PACKAGES = "packages"
 
 
 class Senders(Protocol):
@@ -124,6 +125,7 @@ def send(spool: Spool) -> bool:
     from yolops.models.flavor import log_and_register
     from yolops.models.request import ModelRequest
     from yolops.tracking.mlflow_server import MlflowServer, refusals
+    from yolops.tracking.provenance import all_packages
     from yolops.tracking.sender import Sender, Surroundings
     from yolops.tracking.system_metrics import SystemSampler, machine_monitors
 
@@ -135,6 +137,13 @@ def send(spool: Spool) -> bool:
     def make_model(experiment_id: str, run_id: str, record: dict[str, object]) -> dict[str, str]:
         with refusals():
             return log_and_register(client, experiment_id, run_id, ModelRequest.from_record(record))
+
+    def list_packages(_experiment_id: str, run_id: str, record: dict[str, object]) -> dict[str, str]:
+        # The training runs the same Python, and need not wait while its packages are counted.
+        file = f"{record['folder']}/packages.txt"
+        with refusals():
+            client.log_text(run_id, all_packages(), file)
+        return {"file": file}
 
     def owner_is_running() -> bool:
         owner = spool.owner()
@@ -150,7 +159,7 @@ def send(spool: Spool) -> bool:
 
     world = Surroundings(owner_is_running, server_has_moved=server_has_moved)
     try:
-        return Sender(spool, server, {MODEL: make_model}, world).run(on_run=sample) or (
+        return Sender(spool, server, {MODEL: make_model, PACKAGES: list_packages}, world).run(on_run=sample) or (
             server_has_moved() and send(spool)
         )
     finally:
