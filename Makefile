@@ -56,7 +56,7 @@ demo: install  ## Start the local platform, train a YOLO11 model on a generated 
 	@$(BIN)/yolops --workspace $(WORKSPACE) demo
 
 test: check  ## Set up what the tests need and run all of them.
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report term:skip-covered
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report term:skip-covered
 
 check: $(VENV)/dev.done lint types layers docs  ## Lint, types, layers, documents.
 

@@ -152,3 +152,16 @@ def test_ctrl_c_while_the_command_line_is_still_being_imported_is_no_bug(type_in
     type_in.replace_module("typer", "raise KeyboardInterrupt")
     shown = type_in("status")
     assert (shown.code, shown.err) == (130, "")
+
+
+def test_an_interrupt_that_a_library_swallows_is_raised_again_at_the_next_step() -> None:
+    swallowed = (
+        "import signal, os\n"
+        "from yolops.cli.interrupts import raise_if_interrupted, watch_interrupts\n"
+        "watch_interrupts()\n"
+        "raise_if_interrupted()\n"
+        "try:\n    os.kill(os.getpid(), signal.SIGINT)\nexcept BaseException:\n    pass\n"
+        "try:\n    raise_if_interrupted()\nexcept KeyboardInterrupt:\n    print('again')\n"
+    )
+    result = subprocess.run([sys.executable, "-c", swallowed], capture_output=True, text=True, check=True, timeout=30)
+    assert result.stdout == "again\n"

@@ -34,8 +34,10 @@ def run(arguments: list[str]) -> int:
 
     from yolops.cli.app import application
     from yolops.cli.console import print_bug, print_error
+    from yolops.cli.interrupts import watch_interrupts
     from yolops.errors import YolopsError
 
+    watch_interrupts()
     # SIGTERM ends a command like Ctrl-C does: every `finally` runs.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:

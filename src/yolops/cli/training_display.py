@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from yolops.cli.interrupts import raise_if_interrupted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -38,6 +40,7 @@ class TrainingDisplay:
 
     def step(self, number: int, epochs: int, done: int, total: int) -> None:
         """Move the bar."""
+        raise_if_interrupted()
         self._epochs = epochs
         self._bar.update((number - 1) * total + done, epochs * total, f"epoch {number}/{epochs}")
 

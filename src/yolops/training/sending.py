@@ -159,9 +159,7 @@ def send(spool: Spool) -> bool:
 
     world = Surroundings(owner_is_running, server_has_moved=server_has_moved)
     try:
-        return Sender(spool, server, {MODEL: make_model, PACKAGES: list_packages}, world).run(on_run=sample) or (
-            server_has_moved() and send(spool)
-        )
+        return Sender(spool, server, {MODEL: make_model, PACKAGES: list_packages}, world).run(on_run=sample)
     finally:
         for sampler in samplers:
             sampler.stop()
@@ -181,7 +179,13 @@ def main() -> int:
         if not alone:
             logging.info("another sender is at work")
             return 0
-        return 0 if send(spool) else 1
+        address = spool.intent().tracking_uri
+        if send(spool):
+            return 0
+        if spool.intent().tracking_uri != address:
+            # MLflow's client remembers where the artifacts of a run go; only a new process forgets the old address.
+            os.execv(sys.executable, [sys.executable, "-m", "yolops.training.sending", sys.argv[1]])  # noqa: S606
+        return 1
 
 
 if __name__ == "__main__":
