@@ -87,15 +87,15 @@ def test_a_full_disk_is_called_by_its_name_and_the_run_says_so(yolops: Yolops) -
     _refused(result, 1, says="the disk is full", advises="--resume full")
 
 
-@pytest.mark.parametrize("seconds", [0.05, 0.4, 1.5, 4.0])
+@pytest.mark.parametrize("seconds", [1.5, 3.0, 6.0])
 def test_ctrl_c_at_any_time_ends_without_a_traceback_and_the_next_command_works(yolops: Yolops, seconds: float) -> None:
-    process = yolops.start("train", "shapes", *QUICK, "--epochs", "30", "--name", f"at-{seconds}")
+    process = yolops.start("train", "shapes", *QUICK, "--epochs", "300", "--name", f"at-{seconds}")
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     # CPython ends itself with the signal when it interrupted an import inside a C extension; a shell says 130 as well.
     assert process.returncode in {130, -signal.SIGINT}, err
-    assert "Traceback" not in err or seconds < 0.1, err
+    assert "Traceback" not in err, err
     yolops.ok("status")
 
 

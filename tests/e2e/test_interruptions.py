@@ -106,18 +106,18 @@ def test_two_trainings_at_once_are_two_runs(yolops: Yolops) -> None:
 
 
 def test_a_server_killed_in_mid_training_misses_no_epoch_and_holds_nothing_up(yolops: Yolops) -> None:
-    training = yolops.start("train", "shapes", *QUICK, "--epochs", "12", "--name", "outage", "--json")
+    epochs = 80
+    training = yolops.start("train", "shapes", *QUICK, "--epochs", str(epochs), "--name", "outage", "--json")
     assert training.stderr is not None
     times: list[float] = []
     for line in training.stderr:
-        if not line.startswith("epoch"):
-            continue
-        times.append(float(line.split()[-2]))
-        if len(times) == 3:
+        if line.startswith("epoch"):
+            times.append(float(line.split()[-2]))
+        if line.startswith("epoch  3/"):
             _kill_family(yolops.server_pid())
-        if len(times) == 9:
+            # The training goes on meanwhile; what it says waits in the pipe.
             yolops.ok("up")
-        if len(times) == 12:
+        if len(times) == epochs:
             break
     _, err = training.communicate(timeout=120)
     assert training.returncode == 0, err
@@ -125,13 +125,12 @@ def test_a_server_killed_in_mid_training_misses_no_epoch_and_holds_nothing_up(yo
     run = find_run(rest, "outage")
     assert run.status == "FINISHED"
     for metric in ("metrics/mAP50_B", "train/box_loss", "lr/pg0"):
-        assert _steps(rest, run, metric) == list(range(1, 13))
-    while_away, before = max(times[3:9]), max(times[1:3])
-    assert while_away < before + 2.0, f"epochs took {times}"
+        assert _steps(rest, run, metric) == list(range(1, epochs + 1))
+    assert max(times[3:]) < max(times[1:3]) + 2.0, f"epochs took {times}"
 
 
 def test_a_training_without_a_server_at_its_end_is_kept_and_sent_later(yolops: Yolops) -> None:
-    training = yolops.start("train", "shapes", *QUICK, "--epochs", "30", "--name", "kept")
+    training = yolops.start("train", "shapes", *QUICK, "--epochs", "100", "--name", "kept")
     spool = Spool(yolops.root / "runs/kept/spool")
     assert eventually(lambda: spool.progress().last_step >= 1, seconds=60), "MLflow has heard of an epoch"
     _kill_family(yolops.server_pid())
@@ -147,7 +146,7 @@ def test_a_training_without_a_server_at_its_end_is_kept_and_sent_later(yolops: Y
     rest = _rest(yolops)
     run = find_run(rest, "kept")
     assert run.status == "FINISHED"
-    assert _steps(rest, run) == list(range(1, 31))
+    assert _steps(rest, run) == list(range(1, 101))
 
 
 def _kill_family(pid: int) -> None:
