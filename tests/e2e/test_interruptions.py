@@ -130,7 +130,7 @@ def test_a_server_killed_in_mid_training_misses_no_epoch_and_holds_nothing_up(yo
 
 
 def test_a_training_without_a_server_at_its_end_is_kept_and_sent_later(yolops: Yolops) -> None:
-    training = yolops.start("train", "shapes", *QUICK, "--epochs", "100", "--name", "kept")
+    training = yolops.start("train", "shapes", *QUICK, "--epochs", "60", "--name", "kept")
     spool = Spool(yolops.root / "runs/kept/spool")
     assert eventually(lambda: spool.progress().last_step >= 1, seconds=60), "MLflow has heard of an epoch"
     _kill_family(yolops.server_pid())
@@ -146,7 +146,7 @@ def test_a_training_without_a_server_at_its_end_is_kept_and_sent_later(yolops: Y
     rest = _rest(yolops)
     run = find_run(rest, "kept")
     assert run.status == "FINISHED"
-    assert _steps(rest, run) == list(range(1, 101))
+    assert _steps(rest, run) == list(range(1, 61))
 
 
 def _kill_family(pid: int) -> None:
