@@ -24,7 +24,7 @@ CUDA := torch torchvision triton cuda-bindings cuda-pathfinder cuda-toolkit nvid
 COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-emit-find-links --no-header --no-annotate
 
-.PHONY: help install demo test check lint types layers docs bench lock clean
+.PHONY: help install demo test faults check lint types layers docs bench lock clean
 
 help:  ## List what can be made.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,13 +50,32 @@ $(VENV)/dev.done: $(VENV)/install.done requirements/dev.txt
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements/dev.txt
 	@touch $@
 
+# checkov brings a hundred packages, an old boto3 among them, so it gets an environment of its own.
+$(VENV)/checkov.done: $(BIN)/uv requirements/checkov.txt
+	$(PYTHON) -m venv $(VENV)/checkov
+	$(UV) pip install --quiet --python $(VENV)/checkov/bin/python --require-hashes --no-deps -r requirements/checkov.txt
+	@touch $@
+
+$(VENV)/terraform.done: $(BIN)/uv tests/terraform/fetch.py
+	@command -v terraform >/dev/null || $(BIN)/python tests/terraform/fetch.py $(BIN)
+	@touch $@
+
+# The simulator of policies runs on node; where there is none, its tests say so and skip.
+$(VENV)/policies.done: $(BIN)/uv tests/policies/package-lock.json
+	@if command -v npm >/dev/null; then mkdir -p $(VENV)/policies && cp tests/policies/package*.json $(VENV)/policies && \
+	  npm ci --prefix $(VENV)/policies --silent --no-audit --no-fund --ignore-scripts; fi
+	@touch $@
+
 install: $(VENV)/install.done  ## Create .venv with yolops, the local platform and the trainer in it.
 
 demo: install  ## Start the local platform, train a YOLO11 model on a generated dataset, register it as champion.
 	@$(BIN)/yolops --workspace $(WORKSPACE) demo
 
-test: check  ## Set up what the tests need and run all of them.
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report term:skip-covered
+test: check $(VENV)/checkov.done $(VENV)/terraform.done $(VENV)/policies.done  ## Set up what the tests need and run all of them.
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report term:skip-covered
+
+faults: $(VENV)/dev.done $(VENV)/terraform.done  ## Kill Terraform at ten random points of an apply in each mode.
+	PATH="$(abspath $(BIN)):$$PATH" YOLOPS_FAULTS=10 $(BIN)/python -m pytest tests/e2e/test_killed_apply.py
 
 check: $(VENV)/dev.done lint types layers docs  ## Lint, types, layers, documents.
 
@@ -73,6 +92,7 @@ layers: $(VENV)/dev.done
 
 docs: $(VENV)/dev.done
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python docs/terraform_readmes.py --check
 	$(BIN)/zensical build --strict --clean
 
 bench: $(VENV)/dev.done  ## Measure against named peers; each benchmark prints a ratio.
@@ -82,6 +102,7 @@ lock: $(BIN)/uv  ## Compile requirements/*.txt anew.
 	$(UV) $(COMPILE) requirements/uv.in -o requirements/uv.txt
 	$(UV) $(COMPILE) pyproject.toml --extra local --extra train $(addprefix --no-emit-package ,$(CUDA)) -o requirements/train.txt
 	$(UV) $(COMPILE) pyproject.toml --all-extras --group dev $(addprefix --no-emit-package ,$(CUDA)) -o requirements/dev.txt
+	$(UV) $(COMPILE) requirements/checkov.in -o requirements/checkov.txt
 
 clean:  ## Stop what runs and remove what was made.
 	@if [ -x $(BIN)/yolops ] && [ -d $(WORKSPACE) ]; then $(BIN)/yolops --workspace $(WORKSPACE) down; fi

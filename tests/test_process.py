@@ -12,7 +12,19 @@ import psutil
 import pytest
 
 from yolops.errors import YolopsError
-from yolops.process import ProcessIdentity, find_background, is_running, listening_ports, run, start_background, stop
+from yolops.process import (
+    ProcessIdentity,
+    exit_code,
+    find_background,
+    interrupt,
+    is_running,
+    listening_ports,
+    programs_in,
+    run,
+    start_background,
+    stop,
+    this_process,
+)
 
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(60)"]
 HAS_A_CHILD = [
@@ -182,3 +194,31 @@ with socket.create_server(('127.0.0.1', 0)) as listener:
     assert listening_ports(identity) == {int(log.read_text())}
     stop(identity, 5)
     assert listening_ports(identity) == frozenset()
+
+
+def test_how_a_background_program_ended_is_known_to_the_command_that_started_it(tmp_path: Path) -> None:
+    identity = start_background([sys.executable, "-c", "import sys; sys.exit(3)"], log=tmp_path / "log")
+    wait_for(lambda: exit_code(identity) is not None)
+    assert exit_code(identity) == 3
+
+
+def test_a_program_hears_an_interrupt_and_one_with_its_number_does_not(tmp_path: Path) -> None:
+    identity = start_background(SLEEPS, log=tmp_path / "log")
+    interrupt(ProcessIdentity(identity.pid, identity.started - 3600))
+    time.sleep(0.3)
+    assert exit_code(identity) is None
+    interrupt(identity)
+    wait_for(lambda: exit_code(identity) is not None)
+
+
+def test_programs_are_found_by_the_directory_they_work_in(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    identity = start_background(SLEEPS, log=tmp_path / "log", cwd=tmp_path / "there")
+    assert programs_in(tmp_path / "there") == {identity: sys.executable}
+    assert programs_in(tmp_path) == {}
+    stop(identity, 5)
+
+
+def test_this_very_process_is_running() -> None:
+    assert this_process().pid == os.getpid()
+    assert is_running(this_process())

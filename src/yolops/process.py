@@ -125,10 +125,41 @@ def is_running(identity: ProcessIdentity) -> bool:
     return _living(identity) is not None
 
 
+def this_process() -> ProcessIdentity:
+    """Return the process of this very command."""
+    return ProcessIdentity(os.getpid(), psutil.Process().create_time())
+
+
+def programs_in(directory: Path) -> dict[ProcessIdentity, str]:
+    """Return every running process that works in a directory, with the name or path it was started by."""
+    where = str(directory.resolve())
+    found: dict[ProcessIdentity, str] = {}
+    for process in psutil.process_iter():
+        try:
+            if process.cwd() == where and (identity := _identity(process)) is not None:
+                found[identity] = (process.cmdline() or [""])[0]
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def exit_code(identity: ProcessIdentity) -> int | None:
+    """Return how a background process that this very command started has ended; None while it runs."""
+    child = _children.get(identity.pid)
+    return None if child is None else child.poll()
+
+
+def interrupt(identity: ProcessIdentity) -> None:
+    """Send a process what Ctrl-C would send it; nothing happens if it has ended."""
+    process = _living(identity)
+    if process is not None:
+        _signal([process], signal.SIGINT)
+
+
 def find_background(log: Path) -> list[ProcessIdentity]:
-    """Return every running process that was started with this log, or by such a process."""
+    """Return every running process that was started with this log (or one in this directory), or by such a process."""
     mark = str(log.resolve())
-    marked = [process for process in psutil.process_iter() if _mark(process) == mark]
+    marked = [process for process in psutil.process_iter() if _is_below(_mark(process), mark)]
     return [identity for process in marked if (identity := _identity(process)) is not None]
 
 
@@ -220,6 +251,10 @@ def _mark(process: psutil.Process) -> str | None:
         return process.environ().get(MARK)
     except (psutil.Error, OSError):
         return None
+
+
+def _is_below(mark: str | None, path: str) -> bool:
+    return mark is not None and (mark == path or mark.startswith(path + os.sep))
 
 
 def _members(identity: ProcessIdentity) -> list[psutil.Process]:

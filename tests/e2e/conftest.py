@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from tests.terraform.installation import binary, command_line_configuration, likely_roots
 from yolops.datasets.sample import write_sample
 
 COMMAND = [sys.executable, "-m", "yolops.cli.entry"]
@@ -79,7 +80,8 @@ class Yolops:
         return subprocess.Popen(
             [*COMMAND, *arguments],
             cwd=self.root,
-            env={**os.environ, **environment},
+            # Two tests at a time on two cores: threads that wait for one another would take turns instead.
+            env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
             text=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -126,3 +128,12 @@ def yolops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yolops]:
     command.ok("up")
     yield command
     command("down")
+
+
+@pytest.fixture(scope="session")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment in which Terraform finds its provider."""
+    if binary(os.environ) is None:
+        pytest.skip("terraform is not installed; name another binary in YOLOPS_TERRAFORM")
+    written = command_line_configuration(tmp_path_factory.mktemp("cli"), os.environ, likely_roots(os.environ))
+    return {} if written is None else {"TF_CLI_CONFIG_FILE": str(written)}

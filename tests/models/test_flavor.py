@@ -12,7 +12,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from yolops.models.request import ModelRequest
+from yolops.models.request import ModelRequest, Registration
 
 # In a process of its own, as in production: mlflow warns while it is imported, and saving changes what is imported.
 SAVE = """
@@ -103,5 +103,7 @@ def test_a_dataset_without_a_picture_makes_a_model_without_an_example(saved: Pat
 
 
 def test_a_request_survives_the_spool() -> None:
-    request = ModelRequest("best.pt", "cell.png", 640, "cells", "candidate", {"mAP50": 0.5})
+    request = ModelRequest("best.pt", "cell.png", 640)
     assert ModelRequest.from_record({"kind": "model", "time": 1, **request.as_record()}) == request
+    registration = Registration("cells", "candidate", {"mAP50": 0.5})
+    assert Registration.from_record({"kind": "registration", "time": 1, **registration.as_record()}) == registration

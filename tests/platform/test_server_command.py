@@ -14,11 +14,9 @@ import pytest
 
 from yolops.errors import YolopsError
 from yolops.platform.database import copy_before
-from yolops.platform.outputs import Mode
 from yolops.platform.ports import candidate_ports, holder, is_free
 from yolops.platform.server_command import server_argv, server_environment, server_version
 from yolops.platform.server_record import ServerRecord, read_record, write_record
-from yolops.platform.workspace import Workspace
 from yolops.process import ProcessIdentity
 
 RECORD = ServerRecord(5003, "3.17.2", datetime(2026, 1, 2, tzinfo=UTC), ProcessIdentity(42, 1.5))
@@ -115,13 +113,6 @@ def test_a_damaged_database_is_not_started_on(tmp_path: Path) -> None:
     database.write_bytes(b"this is no database" * 100)
     with pytest.raises(YolopsError, match=r"mlflow\.db: cannot be copied"):
         copy_before(database, "9.0")
-
-
-def test_a_workspace_without_settings_is_local_and_one_with_them_says_what_it_lacks(workspace: Workspace) -> None:
-    assert workspace.mode() is Mode.LOCAL
-    workspace.settings.write_text('deployment_mode = "studio"\n')
-    with pytest.raises(YolopsError, match=r"terraform\.tfvars: the modes in AWS arrive"):
-        workspace.mode()
 
 
 def test_the_record_is_plain_enough_to_read_by_eye(tmp_path: Path) -> None:

@@ -37,4 +37,5 @@ def test_a_training_that_was_killed_before_it_had_a_spool_is_in_nobodys_way(tmp_
 
 def test_what_became_of_the_model_is_known_once_it_was_made() -> None:
     assert model_of(Progress()) == {}
-    assert model_of(Progress(results={"model": {"version": "3"}})) == {"version": "3"}
+    results = {"model": {"model_id": "m-1"}, "registration": {"version": "3"}}
+    assert model_of(Progress(results=results)) == {"model_id": "m-1", "version": "3"}

@@ -104,7 +104,7 @@ def test_a_finished_training_says_where_it_came_from_what_happened_and_what_came
     run = bench.train(FakeTrainer(2), register_as="cells", alias="candidate")
     origin = ["tags", "dataset", "file", "packages", "if-killed"]
     training = ["params", "tags", "metrics", "metrics"]
-    outcome = ["summary", "model", "tags", *["file"] * 4, "end"]
+    outcome = ["model", "summary", "registration", "tags", *["file"] * 4, "end"]
     assert _kinds(run.directory) == origin + training + outcome
     assert _ends(run.directory) == ["FINISHED"]
     assert (run.delivered, run.trained.epochs) == (True, 2)
@@ -123,8 +123,13 @@ def test_a_finished_training_names_code_dataset_settings_and_results(bench: Benc
     assert by_kind["dataset"]["name"] == "cells"
     assert by_kind["dataset"]["profile"]["train"] == {"images": 2, "boxes": 3, "background": 1}
     assert by_kind["summary"]["values"]["best/mAP50"] == 0.3
-    model = by_kind["model"]
-    assert (model["register_as"], model["alias"], model["imgsz"]) == ("cells", "candidate", 160)
+    model, registration = by_kind["model"], by_kind["registration"]
+    assert (registration["name"], registration["alias"], registration["metrics"]) == (
+        "cells",
+        "candidate",
+        {"mAP50": 0.3},
+    )
+    assert model["imgsz"] == 160
     assert Path(model["weights"]) == run.directory.best
     assert Path(model["example"]).is_file()
 

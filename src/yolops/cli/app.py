@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from yolops import __version__
-from yolops.cli import dataset, models, runs, train
+from yolops.cli import dataset, models, rehearsal, runs, train
 from yolops.cli.demo import demo
+from yolops.cli.destroy import destroy
 from yolops.cli.down import down
+from yolops.cli.init import init
+from yolops.cli.plan import plan
+from yolops.cli.recover import recover
 from yolops.cli.session import Session
 from yolops.cli.status import status
 from yolops.cli.ui import ui
@@ -30,15 +35,20 @@ def application() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
+    app.command()(init)
+    app.command()(plan)
     app.command()(up)
     app.command()(down)
     app.command()(status)
+    app.command()(destroy)
+    app.command()(recover)
     app.command()(ui)
     app.command(context_settings=train.PASS_THROUGH)(train.train)
     app.command()(demo)
     app.add_typer(dataset.commands(), name="dataset")
     app.add_typer(runs.commands(), name="runs")
     app.add_typer(models.commands(), name="models")
+    app.add_typer(rehearsal.commands(), name="rehearsal")
     return app
 
 
@@ -56,6 +66,9 @@ def _options(
     tracking_uri: Annotated[
         str, typer.Option(envvar="MLFLOW_TRACKING_URI", help="An MLflow server to use instead of the workspace's own.")
     ] = "",
+    rehearse: Annotated[
+        bool, typer.Option("--rehearsal", help="Run the command against the simulated AWS of this workspace.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results as JSON on stdout.")] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show what the trainer prints, and whole tracebacks.")
@@ -64,4 +77,8 @@ def _options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    context.obj = Session(Workspace(workspace.absolute()), as_json, verbose, tracking_uri)
+    session = Session(Workspace(workspace.absolute()), as_json, verbose, tracking_uri, rehearsal=rehearse)
+    context.obj = session
+    asks_for_help = bool({"--help", "-h"} & set(sys.argv))
+    if rehearse and context.invoked_subcommand != "rehearsal" and not asks_for_help:
+        rehearsal.enter(session)

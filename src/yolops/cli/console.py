@@ -44,9 +44,13 @@ class Console:
         self.as_json = as_json
         self.verbose = verbose
         # A pipe is no page: what a program reads must not be wrapped.
-        width = None if sys.stdout.isatty() else PIPE_COLUMNS
-        self._out = RichConsole(file=sys.stdout, width=width, **LITERAL)
-        self._err = RichConsole(file=sys.stderr, **LITERAL)
+        self._out = RichConsole(file=sys.stdout, width=None if sys.stdout.isatty() else PIPE_COLUMNS, **LITERAL)
+        self._err = RichConsole(file=sys.stderr, width=None if sys.stderr.isatty() else PIPE_COLUMNS, **LITERAL)
+
+    @property
+    def is_piped(self) -> bool:
+        """Whether nobody watches stderr on a terminal."""
+        return not self._err.is_terminal
 
     def data(self, value: object, *shown: object) -> None:
         """Show a result: `value` with `--json`, else each of `shown` (text or rich renderables)."""
@@ -56,7 +60,7 @@ class Console:
         for item in shown:
             self._out.print(item)
 
-    def note(self, line: str) -> None:
+    def note(self, line: str | Table) -> None:
         """Say what is going on, on stderr."""
         self._err.print(line)
 

@@ -11,7 +11,7 @@ from yolops.cli.session import Json, session_of
 MODEL_NAME = "shapes"
 # What it takes to learn three shapes from nothing on two processor cores: many small steps, no augmentation.
 SETTINGS = {
-    "epochs": 4,
+    "epochs": 3,
     "imgsz": 160,
     "batch": 4,
     "nbs": 4,

@@ -8,11 +8,19 @@ from yolops.cli.session import Json, session_of
 
 
 def down(context: typer.Context, as_json: Json = False) -> None:
-    """End MLflow for this workspace. Its runs and artifacts stay."""
+    """End MLflow for this workspace. Its runs and artifacts stay. A platform in AWS keeps running."""
     from yolops.platform.local import LocalPlatform
 
     session = session_of(context)
     console = session.console(as_json=as_json)
+    settings = session.workspace.settings()
+    if settings is not None:
+        console.data(
+            {"ended": False, "mode": settings.mode.value},
+            f"{settings.project_name} keeps running in AWS ({settings.mode}, {settings.region}).",
+            "To take it away with its runs: yolops destroy",
+        )
+        return
     ended = LocalPlatform(session.workspace).down()
     console.data(
         {"ended": ended}, "MLflow has ended; its runs and artifacts stay." if ended else "MLflow was not running."

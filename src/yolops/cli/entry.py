@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 
 HELP_PAGE = "help.txt"
-INTERRUPTED = 130
 TERMINATED = 143
 BUG = 70
 
@@ -21,10 +20,17 @@ def main() -> None:
     if sys.argv[1:] in ([], ["--help"], ["-h"]):
         print_help_page()
         return
+    import gc
+
+    from yolops.cli.interrupts import INTERRUPTED, leave_when_interrupted
+
+    leave_when_interrupted()
     try:
         status = run(sys.argv[1:])
-    except KeyboardInterrupt:  # while still importing; typer turns every later one into this status
+    except KeyboardInterrupt:  # between two lines of `run`; typer turns every other one into this status
         status = INTERRUPTED
+    # Python would look through all of torch once more before it ends, which takes a second.
+    gc.freeze()
     sys.exit(status)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+
+INTERRUPTED = 130
 
 
 class Interrupts:
@@ -17,9 +20,15 @@ class Interrupts:
         raise KeyboardInterrupt
 
 
+def leave_when_interrupted() -> None:
+    """End at once on Ctrl-C: as long as the command line is being imported, nothing has begun that must be ended."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)
+
+
 def watch_interrupts() -> None:
     """Remember Ctrl-C from now on, unless whoever started this process has it ignored."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    if signal.getsignal(signal.SIGINT) in {signal.default_int_handler, _leave}:
         signal.signal(signal.SIGINT, Interrupts())
 
 
@@ -28,3 +37,7 @@ def raise_if_interrupted() -> None:
     handler = signal.getsignal(signal.SIGINT)
     if isinstance(handler, Interrupts) and handler.asked:
         raise KeyboardInterrupt
+
+
+def _leave(*_: object) -> None:
+    os._exit(INTERRUPTED)

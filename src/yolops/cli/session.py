@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from yolops.errors import UsageError
+from yolops.errors import UsageError, YolopsError
 
 if TYPE_CHECKING:
     from yolops.cli.console import Console
@@ -30,6 +30,7 @@ class Session:
     as_json: bool
     verbose: bool
     tracking_uri: str = ""
+    rehearsal: bool = False
 
     def console(self, *, as_json: bool = False) -> Console:
         """Return what the command prints with; `--json` may stand before or behind the command."""
@@ -41,7 +42,7 @@ class Session:
         """Return what questions to the MLflow server of the running platform are asked with.
 
         Raises:
-            YolopsError: no platform is running.
+            YolopsError: no platform is running, or it is managed by SageMaker.
         """
         from yolops.tracking.rest import Credentials, MlflowRest
 
@@ -51,7 +52,13 @@ class Session:
             password=os.environ.get("MLFLOW_TRACKING_PASSWORD", ""),
             token=os.environ.get("MLFLOW_TRACKING_TOKEN", ""),
         )
-        return MlflowRest(self.outputs().tracking_uri, credentials)
+        uri = self.outputs().tracking_uri
+        if uri.startswith("arn:"):
+            raise YolopsError(
+                f"{uri}: managed MLflow answers only signed requests, which this command does not make yet",
+                "look at its runs in the browser: yolops ui",
+            )
+        return MlflowRest(uri, credentials)
 
     def outputs(self) -> Outputs:
         """Return the platform that runs, or the server that was named.
@@ -61,7 +68,14 @@ class Session:
         """
         from yolops.platform.local import LocalPlatform
 
-        return self._named_server() or LocalPlatform(self.workspace).outputs()
+        if named := self._named_server():
+            return named
+        settings = self.workspace.settings()
+        if settings is None:
+            return LocalPlatform(self.workspace).outputs()
+        from yolops.cli.deployment import outputs_of
+
+        return outputs_of(self, settings)
 
     def connect(self, console: Console) -> Outputs:
         """Return the platform, started if need be, or the server that was named.
@@ -74,6 +88,8 @@ class Session:
         if named := self._named_server():
             console.note(f"MLflow: {named.tracking_uri}")
             return named
+        if self.workspace.settings() is not None:
+            return self.outputs()
         with console.working("making sure that MLflow runs; a start takes about ten seconds ..."):
             return LocalPlatform(self.workspace, say=console.note).up()
 

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import typer
 
-from yolops.cli.session import Json, session_of
+from yolops.cli.session import Json, Session, session_of
+
+if TYPE_CHECKING:
+    from yolops.cli.console import Console
+    from yolops.platform.settings import Settings
+
+MOST_DRIFT = 10
 
 
 def status(context: typer.Context, as_json: Json = False) -> None:
     """Show whether MLflow runs, where, and how much it keeps. Exit code 1 if it does not answer."""
+    session = session_of(context)
+    console = session.console(as_json=as_json)
+    settings = session.workspace.settings()
+    healthy = _here(session, console) if settings is None else _in_aws(session, settings, console)
+    if not healthy:
+        console.note("try: yolops up")
+        raise typer.Exit(1)
+
+
+def _here(session: Session, console: Console) -> bool:
     from yolops.cli.console import table
     from yolops.platform.local import LocalPlatform, State
 
-    session = session_of(context)
-    console = session.console(as_json=as_json)
     seen = LocalPlatform(session.workspace).status()
     rows = [
         ("state", seen.state.value),
@@ -28,9 +43,39 @@ def status(context: typer.Context, as_json: Json = False) -> None:
         ("log", seen.log),
     ]
     console.data({"mode": "local", **asdict(seen)}, table("platform", "local", rows=rows))
-    if seen.state is not State.RUNNING:
-        console.note("try: yolops up")
-        raise typer.Exit(1)
+    return seen.state is State.RUNNING
+
+
+def _in_aws(session: Session, settings: Settings, console: Console) -> bool:
+    from yolops.cli.console import table
+    from yolops.cli.deployment import deployment_of
+
+    deployment = deployment_of(session, settings, console)
+    with console.working("looking at the platform, and whether anybody has changed it ..."):
+        seen = deployment.status()
+    known = {} if seen.outputs is None else seen.outputs.as_dict()
+    rows = [
+        ("project", f"{settings.project_name} in {settings.region}"),
+        ("mode", known.get("mode", f"{settings.mode} (not applied yet)")),
+        ("MLflow", seen.health),
+        ("resources", str(seen.resources)),
+        ("drift", f"yes, {len(seen.drift)} changed behind Terraform's back" if seen.drift else "no"),
+        *((name.replace("_", " "), value) for name, value in known.items() if value and name in SHOWN),
+    ]
+    value = {
+        "mode": settings.mode.value,
+        "health": seen.health,
+        "resources": seen.resources,
+        "drift": list(seen.drift),
+        "outputs": known or None,
+    }
+    console.data(value, table("platform", settings.mode.value, rows=rows))
+    for address in seen.drift[:MOST_DRIFT]:
+        console.note(f"changed behind Terraform's back: {address}")
+    return seen.is_healthy
+
+
+SHOWN = ("tracking_uri", "ui_url", "bucket_name", "studio_url", "log_group_name", "dashboard_url")
 
 
 def _megabytes(size: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from yolops.cli.console import Console
     from yolops.cli.session import Session
     from yolops.datasets.report import Report
+
+# As many as ultralytics takes at most; more gain nothing for detectors of this size.
+MOST_THREADS = 8
 
 
 def train(session: Session, console: Console, request: TrainRequest) -> TrainedRun:
@@ -69,7 +73,7 @@ def show(console: Console, run: TrainedRun) -> None:
     }
     lines = [
         "   ".join(f"{name} {value:.3f}" for name, value in metrics.items()),
-        f"trained  {run.trained.epochs} epochs in {run.seconds:.0f} s",
+        f"trained  {run.trained.epochs} {'epoch' if run.trained.epochs == 1 else 'epochs'} in {run.seconds:.0f} s",
         f"weights  {run.trained.best}",
     ]
     if model.get("version"):
@@ -85,10 +89,24 @@ def show(console: Console, run: TrainedRun) -> None:
         console.warn(f"MLflow refused {progress.rejected} records: {run.directory.spool.rejected_file}")
 
 
+def threads(wanted: str, cores: int) -> int:
+    """Return how many threads compute where there is no GPU: one for each core, unless a person wants it otherwise.
+
+    Args:
+        wanted: `OMP_NUM_THREADS`, which PyTorch obeys everywhere; empty if not set.
+        cores: how many this machine has.
+    """
+    return max(int(wanted), 1) if wanted.isdecimal() else min(cores, MOST_THREADS)
+
+
 def _training(session: Session, console: Console) -> TrainingSession:
     workspace = session.workspace
     return TrainingSession(
-        UltralyticsTrainer(workspace.create_state() / "ultralytics", verbose=session.verbose),
+        UltralyticsTrainer(
+            workspace.create_state() / "ultralytics",
+            verbose=session.verbose,
+            threads=threads(os.environ.get("OMP_NUM_THREADS", ""), os.cpu_count() or 1),
+        ),
         lambda: session.connect(console),
         runs=workspace.root / RUNS,
         weights=workspace.state / "weights",

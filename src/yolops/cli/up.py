@@ -1,4 +1,4 @@
-"""`yolops up`: start the platform of the workspace."""
+"""`yolops up`: start or build the platform of the workspace."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from yolops.cli.session import Json, Session, session_of
+from yolops.errors import UsageError
 
 if TYPE_CHECKING:
     from yolops.cli.console import Console
+    from yolops.platform.settings import Settings
 
 
 def up(
@@ -18,13 +20,47 @@ def up(
         int | None,
         typer.Option("--port", min=1024, max=65535, help="The port of MLflow; otherwise 5000 or the next free one."),
     ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="In AWS: apply the plan without asking.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Start MLflow for this workspace, unless it runs already."""
-    from yolops.platform.local import LocalPlatform
-
+    """Start the platform of this workspace; in AWS: show the plan, ask, apply it."""
     session = session_of(context)
     console = session.console(as_json=as_json)
+    settings = session.workspace.settings()
+    if settings is None:
+        _up_here(session, console, port)
+    elif port is not None:
+        raise UsageError("--port: only the server of local mode has a port to choose", "leave it out")
+    else:
+        _up_in_aws(session, settings, console, yes=yes)
+
+
+def _up_in_aws(session: Session, settings: Settings, console: Console, *, yes: bool) -> None:
+    from yolops.cli.deployment import apply, deployment_of, make_plan, plan_table
+    from yolops.cli.questions import agrees
+
+    deployment = deployment_of(session, settings, console)
+    plan = make_plan(deployment, console)
+    if not plan.empty:
+        console.note(plan_table(plan))
+        console.note(f"{settings.project_name} ({settings.mode}): {plan.summary()}")
+        if not yes and not agrees(f"Apply this to {settings.project_name} in {settings.region}?", "--yes"):
+            console.note("nothing was changed")
+            raise typer.Exit(1)
+        apply(deployment, plan, console)
+    with console.working("waiting until MLflow answers; a new server takes minutes ..."):
+        deployment.wait_until_healthy(lambda _: None)
+    outputs = deployment.outputs()
+    console.data(
+        {**outputs.as_dict(), "plan": plan.as_dict()},
+        f"MLflow answers: {outputs.ui_url}",
+        f"For other programs: export MLFLOW_TRACKING_URI={outputs.tracking_uri}",
+    )
+
+
+def _up_here(session: Session, console: Console, port: int | None) -> None:
+    from yolops.platform.local import LocalPlatform
+
     platform = LocalPlatform(session.workspace, say=console.note)
     with console.working("Making sure that MLflow runs; a start takes about ten seconds"):
         outputs = platform.up(port)

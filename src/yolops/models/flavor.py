@@ -22,6 +22,7 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 from PIL import Image
 
+from yolops.tracking.mlflow_server import ALREADY_EXISTS
 from yolops.tracking.names import quoted
 from yolops.tracking.sender import Refused
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
     from mlflow.entities.model_registry import ModelVersion
 
-    from yolops.models.request import ModelRequest
+    from yolops.models.request import ModelRequest, Registration
 
 log = logging.getLogger(__name__)
 
@@ -40,20 +41,40 @@ FLAVOR_CODE = Path(__file__).with_name("yolo_detector")
 PACKAGES = ("mlflow", "numpy", "pandas", "pillow", "torch", "torchvision", "ultralytics-opencv-headless")
 
 
-def log_and_register(client: MlflowClient, experiment_id: str, run_id: str, request: ModelRequest) -> dict[str, str]:
-    """Make the model of a run and register it.
+def log_model(client: MlflowClient, experiment_id: str, run_id: str, request: ModelRequest) -> str:
+    """Make the model of a run; return its ID.
 
-    Returns:
-        `model_id`, and `name`, `version` and `alias` of the registered model where one was asked for.
+    Raises:
+        Refused: the checkpoint is gone.
     """
     if not Path(request.weights).is_file():
         raise Refused(f"{request.weights}: no such file")
     logged = _find_model(client, experiment_id, run_id) or _log_model(client, experiment_id, run_id, request)
-    result = {"model_id": str(logged.model_id)}
-    if request.register_as:
-        registered = _register(client, run_id, logged, request)
-        result |= {"name": request.register_as, "version": str(registered.version), "alias": request.alias}
-    return result
+    return str(logged.model_id)
+
+
+def register(client: MlflowClient, experiment_id: str, run_id: str, registration: Registration) -> str:
+    """Make the model of a run a version of a registered one; return the version.
+
+    Raises:
+        Refused: the run has no model.
+    """
+    logged = _find_model(client, experiment_id, run_id)
+    if logged is None:
+        raise Refused("the run has no model to register")
+    name = registration.name
+    try:
+        client.create_registered_model(name)
+    except mlflow.exceptions.MlflowException as error:
+        if error.error_code != ALREADY_EXISTS:
+            raise
+    versions = client.search_model_versions(f"name = {quoted(name)} and run_id = '{run_id}'")
+    version = versions[0] if versions else _create_version(client, name, logged, run_id)
+    for metric, value in registration.metrics.items():
+        client.set_model_version_tag(name, version.version, metric, f"{value:.5f}")
+    if registration.alias:
+        client.set_registered_model_alias(name, registration.alias, version.version)
+    return str(version.version)
 
 
 def _find_model(client: MlflowClient, experiment_id: str, run_id: str) -> LoggedModel | None:
@@ -144,22 +165,7 @@ def _input_example(picture: str) -> list[str] | None:
     return [base64.b64encode(content.getvalue()).decode()]
 
 
-def _register(client: MlflowClient, run_id: str, logged: LoggedModel, request: ModelRequest) -> ModelVersion:
-    name = request.register_as
-    try:
-        client.create_registered_model(name)
-    except mlflow.exceptions.MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-    versions = client.search_model_versions(f"name = {quoted(name)} and run_id = '{run_id}'")
-    if versions:
-        registered = versions[0]
-    else:
-        registered = client.create_model_version(
-            name, source=f"models:/{logged.model_id}", run_id=run_id, model_id=logged.model_id
-        )
-    for metric, value in (request.metrics or {}).items():
-        client.set_model_version_tag(name, registered.version, metric, f"{value:.5f}")
-    if request.alias:
-        client.set_registered_model_alias(name, request.alias, registered.version)
-    return registered
+def _create_version(client: MlflowClient, name: str, logged: LoggedModel, run_id: str) -> ModelVersion:
+    return client.create_model_version(
+        name, source=f"models:/{logged.model_id}", run_id=run_id, model_id=logged.model_id
+    )

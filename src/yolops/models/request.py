@@ -1,4 +1,4 @@
-"""What a training asks for when it wants its checkpoint to become a model. Imports nothing heavy."""
+"""What a training asks for when its checkpoint shall become a registered model. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -17,17 +17,11 @@ class ModelRequest:
         weights: the checkpoint.
         example: a picture to show how the model is called.
         imgsz: pixels of the longer side that the detector was trained with.
-        register_as: name of the registered model; empty when it shall not be registered.
-        alias: alias that the new version gets.
-        metrics: what the version is tagged with.
     """
 
     weights: str
     example: str
     imgsz: int
-    register_as: str = ""
-    alias: str = ""
-    metrics: Mapping[str, float] | None = None
 
     def as_record(self) -> dict[str, object]:
         """Return the fields of a spool record."""
@@ -35,5 +29,29 @@ class ModelRequest:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> ModelRequest:
+        """Return what `as_record` was made from."""
+        return cls(**{name: record[name] for name in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A model that shall become a version of a registered one.
+
+    Attributes:
+        name: of the registered model.
+        alias: what the new version is called from now on; empty for nothing.
+        metrics: what the version is tagged with.
+    """
+
+    name: str
+    alias: str
+    metrics: Mapping[str, float]
+
+    def as_record(self) -> dict[str, object]:
+        """Return the fields of a spool record."""
+        return asdict(self)
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Registration:
         """Return what `as_record` was made from."""
         return cls(**{name: record[name] for name in cls.__dataclass_fields__})

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 HEALTH_PATIENCE_S = 3.0
 
 
-def address(port: int) -> str:
+def address(port: int, host: str = LOOPBACK) -> str:
     """Return the address of the server on a port of this machine."""
-    return f"http://{LOOPBACK}:{port}"
+    return f"http://{host}:{port}"
 
 
 def is_alive(record: ServerRecord) -> bool:
@@ -31,13 +31,14 @@ def listens(record: ServerRecord) -> bool:
 
 def answers(record: ServerRecord) -> bool:
     """Return whether the recorded process itself answers, rather than whatever else has its port by now."""
-    return is_alive(record) and listens(record) and _is_healthy(record.port)
+    return is_alive(record) and listens(record) and is_healthy(address(record.port))
 
 
-def _is_healthy(port: int) -> bool:
+def is_healthy(url: str) -> bool:
+    """Return whether whatever is at an address says that it is well."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy reaches this loopback
     try:
-        with direct.open(f"{address(port)}/health", timeout=HEALTH_PATIENCE_S) as answer:
+        with direct.open(f"{url}/health", timeout=HEALTH_PATIENCE_S) as answer:
             return bool(answer.status == 200)
     except (OSError, ValueError):
         return False

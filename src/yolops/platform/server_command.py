@@ -44,19 +44,23 @@ NOT_INHERITED = {
 }
 
 
-def server_argv(port: int) -> list[str]:
-    """Return the command of the server, to be run in the state directory.
+def server_argv(
+    port: int,
+    host: str = LOOPBACK,
+    artifacts: Sequence[str] = ("--artifacts-destination", ARTIFACTS, "--serve-artifacts"),
+) -> list[str]:
+    """Return the command of the server, to be run in the directory of its database.
 
     The database and the artifacts are named relative to it: SQLAlchemy 2.1 decodes `%20` in the path of a SQLite
     address and 2.0 does not, so no absolute path with a space or a `?` in it works with both.
     """
-    names = (LOOPBACK, "localhost")
+    names = (host, "localhost")
     hosts = ",".join([f"{name}:{port}" for name in names] + list(names))
     return [
         *(sys.executable, "-m", "mlflow", "server"),
-        *("--host", LOOPBACK, "--port", str(port)),
+        *("--host", host, "--port", str(port)),
         *("--backend-store-uri", f"sqlite:///{DATABASE}"),
-        *("--artifacts-destination", ARTIFACTS, "--serve-artifacts"),
+        *artifacts,
         *("--allowed-hosts", hosts),
         # One process is enough for one person, and starts in a quarter of the memory of MLflow's four.
         *("--workers", "1"),

@@ -11,7 +11,11 @@ from yolops.platform.outputs import Mode
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from yolops.platform.settings import Settings
+
 SETTINGS = "terraform.tfvars"
+CONFIGURATION = "terraform"
+MAIN = "main.tf"
 
 
 @dataclass(frozen=True)
@@ -30,22 +34,39 @@ class Workspace:
         return self.root / ".yolops"
 
     @property
-    def settings(self) -> Path:
-        """The one file of settings; absent in local mode."""
-        return self.root / SETTINGS
+    def configuration(self) -> Path:
+        """Where the Terraform configuration is, or would be: `terraform/`, or here if this is such a directory."""
+        return self.root if (self.root / MAIN).is_file() else self.root / CONFIGURATION
+
+    @property
+    def settings_file(self) -> Path:
+        """The one file of settings, beside `main.tf`; absent in local mode."""
+        return self.configuration / SETTINGS
 
     def mode(self) -> Mode:
         """Return where the platform of this workspace runs: `local` where there are no settings.
 
         Raises:
-            YolopsError: there are settings, which only the modes in AWS have.
+            YolopsError: the settings are not valid, or lie where nothing reads them.
         """
-        if self.settings.exists():
+        settings = self.settings()
+        return Mode.LOCAL if settings is None else settings.mode
+
+    def settings(self) -> Settings | None:
+        """Return what was decided about the platform in AWS; None in local mode.
+
+        Raises:
+            YolopsError: the settings are not valid, or lie where nothing reads them.
+        """
+        from yolops.platform.settings import read_settings
+
+        stray = self.root / SETTINGS
+        if stray.is_file() and stray != self.settings_file:
             raise YolopsError(
-                f"{self.settings}: the modes in AWS arrive with `yolops init` in a later release",
-                f"for local mode, use a workspace without {SETTINGS} (--workspace DIRECTORY)",
+                f"{stray}: there is no {MAIN} beside it, so Terraform would not read it",
+                f"move it to {self.settings_file}; `yolops init` writes the configuration there",
             )
-        return Mode.LOCAL
+        return read_settings(self.settings_file) if self.settings_file.is_file() else None
 
     def create_state(self) -> Path:
         """Make the state directory, with a `.gitignore` that keeps it out of version control, and return it.

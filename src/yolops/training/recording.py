@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import torch
 from ultralytics.models.rtdetr.train import RTDETRTrainer
 from ultralytics.models.yolo.detect import DetectionTrainer
 
@@ -33,6 +34,7 @@ class Recording:
     """Mixed into a trainer of ultralytics: tells an observer, writes checkpoints so that none is ever half there."""
 
     _observer: Observer
+    _threads: int
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         ensure_torchvision()  # each process that trains needs it, also those that ultralytics starts itself
@@ -40,13 +42,16 @@ class Recording:
         self._epoch_began = self._epoch_trained = time.monotonic()
         self._steps = 0
 
-    def observe(self: Any, observer: Observer, facts: Mapping[str, str]) -> None:
-        """Tell `observer` what happens from now on."""
+    def observe(self: Any, observer: Observer, facts: Mapping[str, str], threads: int) -> None:
+        """Tell `observer` what happens from now on, and train with so many threads where there is no GPU."""
         self._observer = observer
+        self._threads = threads
         self.add_callback("on_train_start", lambda _: observer.started(self._arguments(), {**facts, **self._facts()}))
         self.add_callback("on_train_epoch_start", lambda _: self._mark_begin())
         self.add_callback("on_train_batch_end", lambda _: self._report_step())
         self.add_callback("on_train_epoch_end", lambda _: self._mark_trained())
+        self.add_callback("on_train_start", lambda _: self._set_threads())
+        self.add_callback("on_val_start", self._validating)
 
     def save_metrics(self: Any, metrics: Mapping[str, Any]) -> None:
         """Report an epoch. Called once per epoch with losses, metrics and rates, before the checkpoint is written.
@@ -85,12 +90,10 @@ class Recording:
             names[int(number)]: {"mAP50": float(box.ap50[row]), "mAP50-95": float(box.ap[row])}
             for row, number in enumerate(box.ap_class_index)
         }
-        best: Path = self.best if self.best.exists() else self.last
         return Trained(
             epochs=int(self.epoch) + 1,
-            best=best,
+            best=self._best(),
             last=self.last,
-            imgsz=int(self.args.imgsz),
             metrics={name: float(self.metrics.get(key, 0.0)) for name, key in RESULTS.items()},
             per_class=per_class,
         )
@@ -99,12 +102,24 @@ class Recording:
         return {**vars(self.args), "batch": self.batch_size, "workers": self.train_loader.num_workers}
 
     def _facts(self: Any) -> dict[str, str]:
-        import torch
-
         gpu = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else ""
         parameters = sum(parameter.numel() for parameter in self.model.parameters())
         facts = {"hardware.device": str(self.device), "model.parameters": str(parameters)}
         return facts | ({"hardware.gpu": gpu} if gpu else {})
+
+    def _best(self: Any) -> Path:
+        best: Path = self.best if self.best.exists() else self.last
+        return best
+
+    def _validating(self: Any, validator: Any) -> None:
+        if not validator.training:  # the epochs are over: ultralytics measures the best checkpoint, and has chosen anew
+            self._set_threads()
+            self._observer.chosen(self._best(), int(self.args.imgsz))
+
+    def _set_threads(self: Any) -> None:
+        """Ultralytics leaves one core idle (`NUM_THREADS`), and of two that is a lot."""
+        if self.device.type == "cpu":
+            torch.set_num_threads(self._threads)
 
     def _mark_begin(self) -> None:
         self._epoch_began = time.monotonic()

@@ -6,14 +6,15 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from yolops.models.request import ModelRequest
+from yolops.models.request import ModelRequest, Registration
 from yolops.tracking.names import legal_names
 from yolops.tracking.provenance import code_tags, hardware_tags, package_tags
 from yolops.tracking.run_logger import DatasetInput
-from yolops.training.sending import MODEL, PACKAGES
+from yolops.training.sending import MODEL, PACKAGES, REGISTRATION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from yolops.datasets.report import Report
     from yolops.tracking.run_logger import RunLogger
@@ -47,15 +48,25 @@ def say_origin(
     logger.keep_if_killed([directory.last, directory.best], "weights")
 
 
+def say_best(logger: RunLogger, directory: RunDirectory, best: Path, imgsz: int) -> None:
+    """Ask for a model of the best checkpoint."""
+    pictures = sorted((directory.data / "images" / "val").glob("*"))
+    request = ModelRequest(weights=str(best), example=str(pictures[0]) if pictures else "", imgsz=imgsz)
+    logger.request(MODEL, request.as_record())
+
+
 def say_outcome(logger: RunLogger, directory: RunDirectory, trained: Trained) -> None:
-    """Say what the best checkpoint can do, and ask for a model of it."""
+    """Say what the best checkpoint can do, and ask for its model to be registered where a person wants that."""
     summary = {f"best/{name}": value for name, value in trained.metrics.items()}
     # Two classes whose names differ only in what MLflow refuses must not share a metric.
     legal = legal_names(trained.per_class)
     for label, values in trained.per_class.items():
         summary |= {f"per_class/{metric}/{legal[label]}": value for metric, value in values.items()}
     logger.summary(summary)
-    logger.request(MODEL, _model_request(directory, trained).as_record())
+    wanted = directory.request
+    if wanted.register_as:
+        registration = Registration(wanted.register_as, wanted.alias, trained.metrics)
+        logger.request(REGISTRATION, registration.as_record())
 
 
 def keep_files(logger: RunLogger, directory: RunDirectory) -> None:
@@ -81,16 +92,4 @@ def _dataset_input(report: Report) -> DatasetInput:
         source=str(report.source),
         schema={"names": list(report.names)},
         profile={**profile, "fingerprint": report.fingerprint},
-    )
-
-
-def _model_request(directory: RunDirectory, trained: Trained) -> ModelRequest:
-    pictures = sorted((directory.data / "images" / "val").glob("*"))
-    return ModelRequest(
-        weights=str(trained.best),
-        example=str(pictures[0]) if pictures else "",
-        imgsz=trained.imgsz,
-        register_as=directory.request.register_as,
-        alias=directory.request.alias,
-        metrics=trained.metrics,
     )

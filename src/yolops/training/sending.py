@@ -14,11 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
+from yolops.imports import importing
 from yolops.process import ProcessIdentity, is_running, start_background
 from yolops.tracking.spool import Progress, Spool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from mlflow import MlflowClient
+
+    from yolops.tracking.sender import Handler
 
 NICENESS = 10
 POLL_S = 0.05
@@ -32,6 +37,7 @@ ENVIRONMENT = {
     "GIT_PYTHON_REFRESH": "quiet",
 }
 MODEL = "model"
+REGISTRATION = "registration"
 PACKAGES = "packages"
 
 
@@ -120,12 +126,10 @@ def _is_local(tracking_uri: str) -> bool:
 
 def send(spool: Spool) -> bool:
     """Send one spool in this process; return whether the server has all of it."""
-    from mlflow import MlflowClient
+    with importing():
+        from mlflow import MlflowClient
 
-    from yolops.models.flavor import log_and_register
-    from yolops.models.request import ModelRequest
-    from yolops.tracking.mlflow_server import MlflowServer, refusals
-    from yolops.tracking.provenance import all_packages
+        from yolops.tracking.mlflow_server import MlflowServer
     from yolops.tracking.sender import Sender, Surroundings
     from yolops.tracking.system_metrics import SystemSampler, machine_monitors
 
@@ -133,17 +137,6 @@ def send(spool: Spool) -> bool:
     client = MlflowClient(intent.tracking_uri, registry_uri=intent.tracking_uri)
     server = MlflowServer(client)
     samplers: list[SystemSampler] = []
-
-    def make_model(experiment_id: str, run_id: str, record: dict[str, object]) -> dict[str, str]:
-        with refusals():
-            return log_and_register(client, experiment_id, run_id, ModelRequest.from_record(record))
-
-    def list_packages(_experiment_id: str, run_id: str, record: dict[str, object]) -> dict[str, str]:
-        # The training runs the same Python, and need not wait while its packages are counted.
-        file = f"{record['folder']}/packages.txt"
-        with refusals():
-            client.log_text(run_id, all_packages(), file)
-        return {"file": file}
 
     def owner_is_running() -> bool:
         owner = spool.owner()
@@ -159,15 +152,43 @@ def send(spool: Spool) -> bool:
 
     world = Surroundings(owner_is_running, server_has_moved=server_has_moved)
     try:
-        return Sender(spool, server, {MODEL: make_model, PACKAGES: list_packages}, world).run(on_run=sample)
+        return Sender(spool, server, _handlers(client), world).run(on_run=sample)
     finally:
         for sampler in samplers:
             sampler.stop()
 
 
+def _handlers(client: MlflowClient) -> dict[str, Handler]:
+    """Return what to do with the records that are not the tracking server's, by their kind."""
+    with importing():
+        from yolops.models.flavor import log_model, register
+    from yolops.models.request import ModelRequest, Registration
+    from yolops.tracking.mlflow_server import refusals
+    from yolops.tracking.provenance import all_packages
+
+    def make_model(experiment_id: str, run_id: str, record: dict[str, object]) -> dict[str, str]:
+        with refusals():
+            return {"model_id": log_model(client, experiment_id, run_id, ModelRequest.from_record(record))}
+
+    def register_model(experiment_id: str, run_id: str, record: dict[str, object]) -> dict[str, str]:
+        wanted = Registration.from_record(record)
+        with refusals():
+            version = register(client, experiment_id, run_id, wanted)
+        return {"name": wanted.name, "version": version, "alias": wanted.alias}
+
+    def list_packages(_experiment_id: str, run_id: str, record: dict[str, object]) -> dict[str, str]:
+        # The training runs the same Python, and need not wait while its packages are counted.
+        file = f"{record['folder']}/packages.txt"
+        with refusals():
+            client.log_text(run_id, all_packages(), file)
+        return {"file": file}
+
+    return {MODEL: make_model, REGISTRATION: register_model, PACKAGES: list_packages}
+
+
 def model_of(progress: Progress) -> dict[str, str]:
     """Return what became of the model: `model_id`, and `name`, `version`, `alias` where it was registered."""
-    return dict(progress.results.get(MODEL, {}))
+    return {**progress.results.get(MODEL, {}), **progress.results.get(REGISTRATION, {})}
 
 
 def main() -> int:

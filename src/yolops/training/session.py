@@ -17,7 +17,7 @@ from yolops.process import ProcessIdentity
 from yolops.tracking.run_logger import RunEnd, RunLogger
 from yolops.tracking.spool import RunIntent, Spool
 from yolops.training.run_directory import RunDirectory
-from yolops.training.run_record import keep_files, say_origin, say_outcome
+from yolops.training.run_record import keep_files, say_best, say_origin, say_outcome
 from yolops.training.sending import BackgroundSenders
 from yolops.training.trainer import TrainSpec
 
@@ -181,7 +181,7 @@ class TrainingSession:
     ) -> TrainedRun:
         """Train while a sender brings what is said to MLflow; `resume` holds what differs from the first time."""
         began = time.monotonic()
-        observer = _RunObserver(logger, self._display, is_new=resume is None)
+        observer = _RunObserver(logger, directory, self._display, is_new=resume is None)
         with self._recorded(logger, directory, observer):
             sender = self._senders.start(directory.spool)
             spec = TrainSpec(
@@ -229,8 +229,9 @@ class TrainingSession:
 class _RunObserver:
     """Brings what a trainer says to the run and to a person."""
 
-    def __init__(self, logger: RunLogger, display: Display, *, is_new: bool) -> None:
+    def __init__(self, logger: RunLogger, directory: RunDirectory, display: Display, *, is_new: bool) -> None:
         self._logger = logger
+        self._directory = directory
         self._display = display
         self._is_new = is_new
         self.epochs = max(logger.logged_until, 0)
@@ -250,3 +251,7 @@ class _RunObserver:
 
     def step(self, number: int, epochs: int, done: int, total: int) -> None:
         self._display.step(number, epochs, done, total)
+
+    def chosen(self, best: Path, imgsz: int) -> None:
+        # Now, so that MLflow has the model by the time the last measurement is done.
+        say_best(self._logger, self._directory, best, imgsz)

@@ -39,7 +39,6 @@ class Trained:
         epochs: the epoch it ended with, counted from 1.
         best: the best checkpoint.
         last: the last checkpoint.
-        imgsz: pixels of the longer side that it was trained with.
         metrics: of the best checkpoint on the validation images: `precision`, `recall`, `mAP50`, `mAP50-95`.
         per_class: `mAP50` and `mAP50-95` of each class that the validation images show.
     """
@@ -47,7 +46,6 @@ class Trained:
     epochs: int
     best: Path
     last: Path
-    imgsz: int
     metrics: Mapping[str, float]
     per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
@@ -65,6 +63,15 @@ class Observer(Protocol):
 
     def step(self, number: int, epochs: int, done: int, total: int) -> None:
         """In epoch `number` of `epochs`, `done` of `total` batches are trained."""
+        ...
+
+    def chosen(self, best: Path, imgsz: int) -> None:
+        """The epochs are over and no checkpoint changes any more; what the best can do is measured now.
+
+        Args:
+            best: the best checkpoint.
+            imgsz: pixels of the longer side that it was trained with.
+        """
         ...
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolops.errors import UsageError, YolopsError
+from yolops.imports import importing
 from yolops.models.yolo_detector.torchvision_repair import ensure_torchvision
 
 if TYPE_CHECKING:
@@ -47,13 +48,15 @@ class UltralyticsTrainer:
     Args:
         config_directory: where ultralytics keeps its own settings; private, so that a person's own stay untouched.
         verbose: show what ultralytics prints.
+        threads: how many PyTorch computes with where there is no GPU.
     """
 
     packages = PACKAGES
 
-    def __init__(self, config_directory: Path, *, verbose: bool = False) -> None:
+    def __init__(self, config_directory: Path, *, verbose: bool = False, threads: int = 1) -> None:
         self._config_directory = config_directory
         self._verbose = verbose
+        self._threads = threads
 
     def check(self, arguments: Mapping[str, object], start: str | Path) -> None:
         """Refuse arguments and models that cannot be trained, before anything is written."""
@@ -96,7 +99,7 @@ class UltralyticsTrainer:
         recorded = RecordedRTDETR if "rtdetr" in str(overrides["model"]).lower() else RecordedDetection
         with _errors_of_training(spec), contextlib.redirect_stdout(sys.stderr):
             trainer = recorded(overrides=overrides)
-            trainer.observe(observer, facts)
+            trainer.observe(observer, facts, self._threads)
             trainer.train()
             return trainer.outcome()
 
@@ -109,9 +112,9 @@ class UltralyticsTrainer:
         os.environ["ULTRALYTICS_SAFE_LOAD"] = "true"
         os.environ["YOLO_VERBOSE"] = str(self._verbose).lower()
         try:
-            ensure_torchvision()
-            with contextlib.redirect_stdout(sys.stderr):
-                import ultralytics  # noqa: F401 - imported for the first time, under these rules
+            with importing(), contextlib.redirect_stdout(sys.stderr):
+                ensure_torchvision()
+                import ultralytics.engine.trainer  # noqa: F401 - imported for the first time, under these rules
         except ImportError as error:
             raise YolopsError(f"training needs a package that is not installed: {error}", INSTALL_HINT) from error
         from ultralytics.utils import LOGGER, SETTINGS

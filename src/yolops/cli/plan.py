@@ -1,0 +1,22 @@
+"""`yolops plan`: what `yolops up` would change in AWS."""
+
+from __future__ import annotations
+
+import typer
+
+from yolops.cli.session import Json, session_of
+
+
+def plan(context: typer.Context, as_json: Json = False) -> None:
+    """Show what `yolops up` would change in AWS, what is destroyed first. Changes nothing."""
+    session = session_of(context)
+    console = session.console(as_json=as_json)
+    settings = session.workspace.settings()
+    if settings is None:
+        console.data({"mode": "local", "empty": True}, "Local mode: there is nothing to plan; start it with: yolops up")
+        return
+    from yolops.cli.deployment import deployment_of, make_plan, plan_table
+
+    planned = make_plan(deployment_of(session, settings, console), console)
+    shown = [plan_table(planned), f"{settings.project_name} ({settings.mode}): {planned.summary()}"]
+    console.data({"mode": settings.mode.value, **planned.as_dict()}, *(shown[1:] if planned.empty else shown))

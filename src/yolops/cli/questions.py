@@ -1,0 +1,40 @@
+"""Asking a person on the terminal; where nobody can answer, the error names the option that answers instead."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from yolops.errors import UsageError
+
+
+def agrees(question: str, option: str) -> bool:
+    """Return whether a person says yes; no is the default.
+
+    Raises:
+        UsageError: nobody can be asked.
+    """
+    return ask(f"{question} [y/N]", option).lower() in {"y", "yes"}
+
+
+def ask(question: str, option: str, default: str = "") -> str:
+    """Return what a person types, or the default for an empty line.
+
+    Args:
+        question: what is asked.
+        option: the option that answers it on the command line.
+        default: what an empty line means.
+
+    Raises:
+        UsageError: nobody can be asked.
+    """
+    if not can_ask():
+        raise UsageError(f"{question} - there is no terminal to answer on", f"answer with {option}")
+    text = f"{question} ({default})" if default else question
+    return str(typer.prompt(text, default=default, show_default=False, err=True)).strip()
+
+
+def can_ask() -> bool:
+    """Return whether a person sits at the terminal."""
+    return sys.stdin.isatty()

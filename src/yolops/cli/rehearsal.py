@@ -1,0 +1,116 @@
+"""`yolops rehearsal`: the simulated AWS of this workspace; and what `yolops --rehearsal COMMAND` does first."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import typer
+
+from yolops.cli.session import Json, Session, session_of
+
+if TYPE_CHECKING:
+    from yolops.cli.console import Console
+    from yolops.rehearsal.rehearsal import Rehearsal, Status
+
+
+def commands() -> typer.Typer:
+    """Build the commands about the rehearsal."""
+    app = typer.Typer(
+        help="Rehearse AWS on this machine: simulated services, real MLflow.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    )
+    app.command("start")(_start)
+    app.command("status")(_status)
+    app.command("stop")(_stop)
+    app.command("reset")(_reset)
+    return app
+
+
+def enter(session: Session) -> None:
+    """Start the rehearsal unless it runs, and have this process and its children talk to it instead of AWS.
+
+    Raises:
+        YolopsError: it is not installed, or does not start.
+    """
+    from yolops.rehearsal import environment
+
+    environment.enter(os.environ, _started(session, session.console()))
+
+
+def _start(context: typer.Context, as_json: Json = False) -> None:
+    """Start the simulated AWS for this workspace, unless it runs already."""
+    from yolops.rehearsal.environment import environment
+
+    session = session_of(context)
+    console = session.console(as_json=as_json)
+    url = _started(session, console)
+    variables = environment(url)
+    console.data(
+        {"url": url, "environment": variables},
+        f"the simulated AWS runs at {url}",
+        f"run any command against it: {session.command_prefix()} --rehearsal COMMAND",
+        "for other programs:",
+        *(f"  export {name}={value}" for name, value in variables.items()),
+    )
+
+
+def _status(context: typer.Context, as_json: Json = False) -> None:
+    """Show what there is in the simulated AWS, and what was asked of it in vain. Exit code 1 if it does not run."""
+    session = session_of(context)
+    console = session.console(as_json=as_json)
+    seen = _rehearsal(session).status()
+    console.data(seen.as_dict(), *_tables(seen))
+    if not seen.running:
+        console.note(f"try: {session.command_prefix()} rehearsal start")
+        raise typer.Exit(1)
+
+
+def _stop(context: typer.Context, as_json: Json = False) -> None:
+    """End the simulated AWS and everything it started; what it holds stays."""
+    session = session_of(context)
+    ended = _rehearsal(session).stop()
+    text = "The rehearsal has ended; what it holds stays." if ended else "The rehearsal was not running."
+    session.console(as_json=as_json).data({"ended": ended}, text)
+
+
+def _reset(context: typer.Context, as_json: Json = False) -> None:
+    """End the simulated AWS and delete everything in it."""
+    session = session_of(context)
+    deleted = _rehearsal(session).reset()
+    text = "The rehearsal has ended, and everything in it is deleted." if deleted else "There was no rehearsal."
+    session.console(as_json=as_json).data({"deleted": deleted}, text)
+
+
+def _rehearsal(session: Session, console: Console | None = None) -> Rehearsal:
+    from yolops.rehearsal.rehearsal import Rehearsal
+
+    return Rehearsal(session.workspace, say=None if console is None else console.note)
+
+
+def _started(session: Session, console: Console) -> str:
+    with console.working("making sure that the simulated AWS runs ..."):
+        return _rehearsal(session, console).start()
+
+
+def _tables(seen: Status) -> list[object]:
+    from yolops.cli.console import table
+
+    about = [
+        ("state", "running" if seen.running else "stopped"),
+        ("address", seen.url),
+        ("process", seen.pid),
+        ("buckets", ", ".join(seen.buckets) or None),
+        ("log", seen.log),
+    ]
+    shown: list[object] = [table("rehearsal", "", rows=about)]
+    for title, columns, items in (
+        ("instance", ("id", "state", "address"), seen.instances),
+        ("MLflow", ("name", "status", "url", "tracking_uri"), seen.mlflow),
+        ("not simulated", ("service", "action", "reason", "count"), seen.unimplemented),
+    ):
+        if items:
+            rows = [tuple(item[column] for column in columns) for item in items]
+            shown += ["", table(title, *columns[1:], rows=rows)]
+    return shown

@@ -1,0 +1,298 @@
+"""The platform in AWS: planned, applied exactly as planned, waited for, looked at, and destroyed with proof.
+
+In a rehearsal the same Terraform runs in a copy of the configuration with a state of its own, so that what is
+simulated and what is real never meet.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from yolops.aws import Aws, AwsError
+from yolops.errors import YolopsError
+from yolops.platform.configuration import mirror
+from yolops.platform.leftovers import Scope, count_objects, find_leftovers
+from yolops.platform.outputs import Outputs, from_terraform
+from yolops.platform.plan import Plan, read_plan
+from yolops.platform.readiness import HEALTHY, health, wait_until_healthy
+from yolops.platform.recovery import Recovery
+from yolops.platform.terraform import Terraform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from yolops.findings import Finding
+    from yolops.platform.settings import Settings
+    from yolops.platform.terraform_run import Event
+    from yolops.platform.workspace import Workspace
+
+# The guard in terraform/guard.tf, which lets a platform with runs be destroyed only when that was applied before.
+GUARD = "terraform_data.runs"
+BUCKET = "aws_s3_bucket"
+DATABASE = "aws_db_instance"
+
+
+@dataclass(frozen=True)
+class Status:
+    """A platform in AWS as it is now.
+
+    Attributes:
+        outputs: what describes it; None before the first apply.
+        resources: how many Terraform has in its state.
+        health: `healthy`, or what is seen instead.
+        drift: the addresses of what was changed behind Terraform's back.
+    """
+
+    outputs: Outputs | None
+    resources: int
+    health: str
+    drift: tuple[str, ...]
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether MLflow answers."""
+        return self.health == HEALTHY
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket of a platform.
+
+    Attributes:
+        address: what Terraform calls it.
+        name: what it is called.
+        objects: how many versions of objects it holds.
+        bytes: their size.
+    """
+
+    address: str
+    name: str
+    objects: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Stake:
+    """What a destroy would take with it.
+
+    Attributes:
+        resources: the addresses of everything there is.
+        outputs: what describes the platform; None when it was never applied whole.
+        buckets: its buckets.
+        buckets_go: the settings say that buckets are deleted with what is in them; otherwise those with content stay.
+        databases: the identifiers of the databases.
+        protected: the addresses of what refuses to be destroyed until the runs are given up.
+    """
+
+    resources: tuple[str, ...]
+    outputs: Outputs | None
+    buckets: tuple[Bucket, ...]
+    buckets_go: bool
+    databases: tuple[str, ...]
+    protected: tuple[str, ...]
+
+    @property
+    def kept(self) -> tuple[Bucket, ...]:
+        """The buckets that stay, because they hold something and nobody said that they may go."""
+        return () if self.buckets_go else tuple(bucket for bucket in self.buckets if bucket.objects)
+
+    def kept_addresses(self) -> list[str]:
+        """Return the addresses of the buckets that stay, and of what keeps them private."""
+        modules = tuple(bucket.address.rpartition(BUCKET + ".")[0] + BUCKET for bucket in self.kept)
+        return [address for address in self.resources if modules and address.startswith(modules)]
+
+
+class Deployment:
+    """The platform of a workspace in one of the AWS modes.
+
+    Args:
+        workspace: whose platform it is.
+        settings: what was decided about it.
+        binary: the path of the terraform program.
+        rehearsal: AWS is the simulation on this machine.
+        say: is told, in one line each, what a person should know at once.
+    """
+
+    def __init__(
+        self, workspace: Workspace, settings: Settings, binary: str, *, rehearsal: bool, say: Callable[[str], object]
+    ) -> None:
+        self.settings = settings
+        self.aws = Aws(settings.region)
+        self._workspace = workspace
+        self._rehearsal = rehearsal
+        self._say = say
+        simulated = workspace.state / "rehearsal"
+        self.terraform = Terraform(
+            binary,
+            simulated / "terraform" if rehearsal else settings.configuration,
+            simulated / "driver" if rehearsal else workspace.state / "terraform",
+            say=say,
+        )
+
+    def prepare(self) -> None:
+        """Make sure that AWS knows who asks and that Terraform can run; changes nothing in AWS.
+
+        Raises:
+            YolopsError: there are no credentials, or Terraform finds no provider.
+        """
+        self.aws.account()
+        self._initialise()
+
+    def plan(self) -> Plan:
+        """Save a plan for `apply` and return it.
+
+        Raises:
+            YolopsError: an apply goes on or was killed here, or Terraform refuses.
+        """
+        if (owner := self.terraform.owner()) is not None:
+            raise YolopsError(
+                f"{self.terraform.directory}: another yolops is applying (process {owner.pid})",
+                "wait until it has ended, then try again",
+            )
+        if self.terraform.was_killed:
+            raise YolopsError(
+                f"{self.terraform.directory}: an apply was killed, and what it was creating may be in no state",
+                "yolops recover, then try again",
+            )
+        return read_plan(self.terraform.plan())
+
+    def apply(self, tell: Callable[[Event], object]) -> None:
+        """Carry out exactly the plan that was made last.
+
+        Raises:
+            YolopsError: something of it failed.
+        """
+        self.terraform.apply(tell)
+
+    def wait_until_healthy(self, tell: Callable[[str], object]) -> None:
+        """Wait until the MLflow of the platform answers.
+
+        Raises:
+            YolopsError: it does not.
+        """
+        wait_until_healthy(self.outputs().tracking_uri, self.aws, tell)
+
+    def outputs(self) -> Outputs:
+        """Return what describes the platform.
+
+        Raises:
+            YolopsError: it was never applied.
+        """
+        self._initialise()
+        outputs = self._known_outputs()
+        if outputs is None:
+            raise YolopsError(f"{self.settings.path}: this platform is not there yet", "yolops up")
+        return outputs
+
+    def status(self) -> Status:
+        """Return what can be seen of the platform; changes nothing.
+
+        Raises:
+            YolopsError: Terraform or AWS refuses.
+        """
+        outputs = self._known_outputs()
+        resources = self.terraform.resources()
+        if outputs is None:
+            return Status(None, len(resources), "absent", ())
+        # Of the mode that is deployed: settings that are not applied yet are no drift, and the guard may refuse them.
+        drift = self.terraform.drift({"deployment_mode": outputs.mode.value})
+        return Status(outputs, len(resources), health(outputs.tracking_uri, self.aws), tuple(drift))
+
+    def recovery(self) -> Recovery:
+        """Return the way back after a killed apply."""
+        return Recovery(self.terraform, self.aws, self.settings.project_name, say=self._say)
+
+    def stake(self) -> Stake:
+        """Return what a destroy would take with it; changes nothing.
+
+        Raises:
+            YolopsError: Terraform or AWS refuses.
+        """
+        resources = self.terraform.resources()
+        return Stake(
+            resources=tuple(item["address"] for item in resources),
+            outputs=self._known_outputs(),
+            buckets=tuple(
+                Bucket(item["address"], item["values"]["bucket"], *self._count(item["values"]["bucket"]))
+                for item in resources
+                if item["type"] == BUCKET
+            ),
+            buckets_go=self.settings.delete_bucket_contents,
+            databases=tuple(item["values"]["identifier"] for item in resources if item["type"] == DATABASE),
+            protected=tuple(_protected(resources, buckets_go=self.settings.delete_bucket_contents)),
+        )
+
+    def plan_surrender(self, stake: Stake) -> Plan:
+        """Save a plan that only gives the runs up, so that a destroy is no longer refused, and return it.
+
+        It is made for the mode that is deployed, whatever the settings say by now.
+        """
+        mode = self.settings.mode if stake.outputs is None else stake.outputs.mode
+        variables = {"discard_runs": "true", "deployment_mode": mode.value}
+        return read_plan(self.terraform.plan(variables=variables, targets=stake.protected))
+
+    def plan_destroy(self, stake: Stake) -> Plan:
+        """Save a plan that destroys everything except buckets that are kept, and return it."""
+        self._scope(stake)
+        self.terraform.forget(stake.kept_addresses())
+        return read_plan(self.terraform.plan(destroy=True))
+
+    def leftovers(self, stake: Stake, tell: Callable[[str], object]) -> list[Finding]:
+        """Return what is left in AWS of a platform that was destroyed.
+
+        Args:
+            stake: what there was before.
+            tell: is called with what is being listed.
+        """
+        return find_leftovers(self.aws, self._scope(stake), tell)
+
+    def _scope(self, stake: Stake) -> Scope:
+        """Return what belongs to the project, also when an earlier destroy has taken away what told it."""
+        file = self.terraform.records / "destroyed.json"
+        try:
+            former = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            former = {}
+        if stake.outputs is not None:
+            former |= {"bucket": stake.outputs.bucket_name, "domain_id": stake.outputs.studio_domain_id}
+        former["kept"] = sorted({*former.get("kept", []), *(bucket.name for bucket in stake.kept)})
+        file.write_text(json.dumps(former), encoding="utf-8")
+        return Scope(
+            self.settings.project_name,
+            bucket=former.get("bucket", ""),
+            domain_id=former.get("domain_id", ""),
+            kept=frozenset(former["kept"]),
+        )
+
+    def _initialise(self) -> None:
+        self._workspace.create_state()
+        if self._rehearsal:
+            mirror(self.settings.configuration, self.terraform.directory)
+        self.terraform.init()
+
+    def _known_outputs(self) -> Outputs | None:
+        values: dict[str, Any] = self.terraform.outputs()
+        return from_terraform(values) if values.get("deployment_mode") and values.get("bucket_name") else None
+
+    def _count(self, bucket: str) -> tuple[int, int]:
+        try:
+            return count_objects(self.aws, bucket)
+        except AwsError as error:
+            if error.absent:
+                return 0, 0
+            raise
+
+
+def _protected(resources: Sequence[dict[str, Any]], *, buckets_go: bool) -> Iterator[str]:
+    """Yield the guard of the runs, or without it (nothing was applied whole) whatever else refuses to be destroyed."""
+    guards = [item for item in resources if item["address"] == GUARD]
+    for guard in guards:
+        if not (guard["values"].get("input") or {}).get("discard"):
+            yield GUARD
+    for item in resources:
+        if item["type"] == DATABASE and item["values"].get("deletion_protection") and not guards:
+            yield item["address"]
+        if item["type"] == BUCKET and buckets_go and not item["values"].get("force_destroy"):
+            yield item["address"]

@@ -1,0 +1,108 @@
+"""The lock on Terraform's state, taken away from an owner only when that owner is known to be dead.
+
+The lock of a local state is a lock of the operating system, which ends with its owner; only the note beside it stays.
+The lock in a bucket is an object that stays, and can be judged only on the machine that it names.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from yolops.aws import Aws, AwsError
+from yolops.errors import YolopsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from yolops.platform.terraform import Terraform
+
+STATE = "terraform.tfstate"
+NOTE = ".terraform.tfstate.lock.info"
+
+
+@dataclass(frozen=True)
+class Lock:
+    """What Terraform writes into a lock.
+
+    Attributes:
+        id: what `force-unlock` wants to hear.
+        who: its owner, as `user@machine`.
+        created: when it was taken.
+    """
+
+    id: str
+    who: str
+    created: str
+
+
+def take_over(terraform: Terraform) -> Lock | None:
+    """Remove the lock of an owner who is dead, and return it; None if there is no lock.
+
+    Call it only when no Terraform runs in the directory.
+
+    Raises:
+        YolopsError: the owner lives, or that cannot be told from here.
+    """
+    bucket = _backend(terraform.directory)
+    return _take_local(terraform.directory) if bucket is None else _take_remote(terraform, bucket)
+
+
+def _take_local(directory: Path) -> Lock | None:
+    note = directory / NOTE
+    try:
+        lock = _parse(note.read_bytes())
+    except OSError:
+        return None
+    state = directory / STATE
+    if state.exists():
+        with state.open("r+b") as stream:
+            try:
+                fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise _alive(lock) from error
+    note.unlink(missing_ok=True)
+    return lock
+
+
+def _take_remote(terraform: Terraform, backend: dict[str, Any]) -> Lock | None:
+    aws = Aws(backend["region"])
+    try:
+        answer = aws.call("s3", "get_object", Bucket=backend["bucket"], Key=f"{backend['key']}.tflock")
+    except AwsError as error:
+        if error.absent:
+            return None
+        raise
+    lock = _parse(answer["Body"].read())
+    machine = lock.who.rpartition("@")[2]
+    if machine != socket.gethostname():
+        raise YolopsError(
+            f"the state is locked by {lock.who} since {lock.created}; whether that still runs can be seen only there",
+            f"if it does not: terraform force-unlock {lock.id} in {terraform.directory}",
+        )
+    terraform.force_unlock(lock.id)
+    return lock
+
+
+def _backend(directory: Path) -> dict[str, Any] | None:
+    """Return the settings of the S3 backend that `terraform init` has chosen; None for local state."""
+    try:
+        chosen = json.loads((directory / ".terraform" / STATE).read_text(encoding="utf-8"))["backend"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return dict(chosen["config"]) if chosen.get("type") == "s3" else None
+
+
+def _parse(text: bytes) -> Lock:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = {}
+    return Lock(value.get("ID", ""), value.get("Who", "somebody"), value.get("Created", "an unknown time"))
+
+
+def _alive(lock: Lock) -> YolopsError:
+    return YolopsError(f"the state is locked by {lock.who} since {lock.created}, who is at work", "wait until it ends")

@@ -1,0 +1,243 @@
+"""Terraform in one directory: every command is asked for JSON and judged by its exit code, never by its text.
+
+With TF_CLI_CONFIG_FILE, TF_PLUGIN_CACHE_DIR and the like it does what it always does: they are inherited.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from yolops import process
+from yolops.errors import YolopsError
+from yolops.platform import terraform_run
+from yolops.platform.configuration import fingerprint
+from yolops.platform.plan import Action, read_plan
+from yolops.platform.terraform_run import Ended, failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from yolops.platform.terraform_run import Event
+
+ENVIRONMENT = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
+# Reading a state or a plan; the provider may have to be started for its schema.
+READ_PATIENCE_S = 300.0
+NO_CHANGE, CHANGES = 0, 2
+IMPORTS = "yolops-imports.tf"
+MEND = "mend what it names, then try again"
+GO_ON = "mend what it names, then go on with `yolops up`; if something exists already: yolops recover"
+
+
+class Terraform:
+    """The terraform program in one directory.
+
+    Args:
+        binary: its path.
+        directory: the configuration.
+        records: where logs, the saved plan and what must be remembered are kept; made if need be.
+        say: is told what a person should know at once, in lines.
+    """
+
+    def __init__(self, binary: str, directory: Path, records: Path, *, say: Callable[[str], object]) -> None:
+        self.directory = directory
+        self.records = records
+        self._binary = binary
+        self._say = say
+        self._plan_file = records / "plan"
+        self._initialised = records / "initialised"
+        self._unfinished = records / "unfinished"
+
+    def init(self) -> None:
+        """Fetch providers and modules, unless that was done for the code as it is.
+
+        Raises:
+            YolopsError: terraform is not installed, is too old, or finds no provider.
+        """
+        self.records.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._initialised.is_file() and self._initialised.read_text(encoding="utf-8") == self._fingerprint():
+            return
+        self._stream("init", "-json", "-input=false")
+        self._initialised.write_text(self._fingerprint(), encoding="utf-8")
+
+    def plan(
+        self,
+        *,
+        destroy: bool = False,
+        variables: Mapping[str, str] | None = None,
+        targets: Sequence[str] = (),
+        refresh: bool = True,
+    ) -> dict[str, Any]:
+        """Save a plan that `apply` will carry out, and return it as Terraform's JSON.
+
+        Args:
+            destroy: plan to destroy everything.
+            variables: what differs from the settings this once; no secret, since arguments can be seen.
+            targets: addresses; then only they and what they need.
+            refresh: look in AWS first whether everything is still as the state says.
+
+        Raises:
+            YolopsError: the configuration or the settings are not valid, or AWS refuses.
+        """
+        self._plan_file.unlink(missing_ok=True)
+        self._plan_file.touch(mode=0o600)  # it holds whatever the state holds
+        arguments = ["-json", "-input=false", "-detailed-exitcode", f"-out={self._plan_file}"]
+        arguments += ["-destroy"] if destroy else []
+        arguments += [] if refresh else ["-refresh=false"]
+        arguments += [f"-var={name}={value}" for name, value in (variables or {}).items()]
+        arguments += [f"-target={target}" for target in targets]
+        self._stream("plan", *arguments, good=(NO_CHANGE, CHANGES))
+        return self._json("show", "-json", str(self._plan_file))
+
+    def apply(self, tell: Callable[[Event], object]) -> None:
+        """Carry out exactly the saved plan.
+
+        Args:
+            tell: is called with each of Terraform's messages.
+
+        Raises:
+            YolopsError: something of it failed; what was done until then is in the state.
+            KeyboardInterrupt: it was interrupted; what was begun is finished and in the state.
+        """
+        owner = process.this_process()
+        self._unfinished.write_text(json.dumps({"pid": owner.pid, "started": owner.started}), encoding="utf-8")
+        ended = self._run("apply", ["-json", "-input=false", str(self._plan_file)], tell)
+        self._plan_file.unlink(missing_ok=True)
+        if ended.code >= 0:  # it ended by itself, with its state written
+            self._unfinished.unlink(missing_ok=True)
+            ended.raise_interruption()
+        if ended.code:
+            raise failure("apply", ended, GO_ON)
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether an apply began here and nothing is known of its end."""
+        return self._unfinished.exists()
+
+    def owner(self) -> process.ProcessIdentity | None:
+        """Return the yolops that is applying here; None if there is none, or it is dead."""
+        try:
+            value = json.loads(self._unfinished.read_text(encoding="utf-8"))
+            owner = process.ProcessIdentity(int(value["pid"]), float(value["started"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return owner if process.is_running(owner) else None
+
+    def running(self) -> list[process.ProcessIdentity]:
+        """Return every Terraform that is at work in this directory, whoever started it."""
+        name = Path(self._binary).name
+        programs = process.programs_in(self.directory)
+        return [identity for identity, program in programs.items() if Path(program).name == name]
+
+    def forget_kill(self) -> None:
+        """Take note that what a killed apply left behind has been dealt with."""
+        self._unfinished.unlink(missing_ok=True)
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the outputs by name; empty before the first apply."""
+        return {name: output["value"] for name, output in self._json("output", "-json").items()}
+
+    def resources(self) -> list[dict[str, Any]]:
+        """Return every resource of the state as Terraform's JSON has it; data sources are none."""
+        return managed_resources(self._json("show", "-json"))
+
+    def drift(self, variables: Mapping[str, str] | None = None) -> list[str]:
+        """Return the addresses of what was changed behind Terraform's back and an apply would put right.
+
+        Changes nothing. A refresh alone also reports what AWS fills in after a resource was created, which is no drift.
+        """
+        arguments = ["-json", "-input=false", "-lock=false", "-detailed-exitcode"]
+        arguments += [f"-var={name}={value}" for name, value in (variables or {}).items()]
+        ended = self._stream("plan", *arguments, good=(NO_CHANGE, CHANGES), log="drift")
+        return sorted(_changed(ended.events, "resource_drift") & _changed(ended.events, "planned_change"))
+
+    def import_all(self, identities: Mapping[str, str]) -> None:
+        """Put things that exist into the state, all at once, and make them what the configuration says.
+
+        Args:
+            identities: by address, what `import` calls each.
+
+        Raises:
+            YolopsError: one of them cannot be imported as it is; then none is.
+        """
+        blocks = (f"import {{\n  to = {address}\n  id = {_quoted(item)}\n}}\n" for address, item in identities.items())
+        file = self.directory / IMPORTS
+        try:
+            file.write_text("# Written by `yolops recover`, which removes it.\n" + "".join(blocks), encoding="utf-8")
+            planned = read_plan(self.plan(targets=list(identities), refresh=False))
+            lost = [change.address for change in planned.changes if change.action in {Action.DESTROY, Action.REPLACE}]
+            if lost:
+                raise YolopsError(f"{lost[0]}: is not what the configuration says, and would be made anew", MEND)
+            self._stream("apply", "-json", "-input=false", str(self._plan_file))
+        finally:
+            file.unlink(missing_ok=True)
+            self._plan_file.unlink(missing_ok=True)
+
+    def import_resource(self, address: str, identity: str) -> None:
+        """Put something that exists into the state.
+
+        Raises:
+            YolopsError: there is no such thing, or it is in the state already.
+        """
+        self._stream("import", "-input=false", address, identity)
+
+    def forget(self, addresses: Sequence[str]) -> None:
+        """Take resources out of the state; they stay as they are."""
+        if addresses:
+            self._stream("state", "rm", *addresses)
+
+    def force_unlock(self, lock_id: str) -> None:
+        """Take the lock of the state away from an owner who is dead."""
+        self._stream("force-unlock", "-force", lock_id)
+
+    def _stream(self, command: str, *arguments: str, good: tuple[int, ...] = (0,), log: str = "") -> Ended:
+        ended = self._run(command, arguments, lambda _: None, log)
+        ended.raise_interruption()
+        if ended.code not in good:
+            raise failure(command, ended, MEND)
+        return ended
+
+    def _run(self, command: str, arguments: Sequence[str], tell: Callable[[Event], object], log: str = "") -> Ended:
+        return terraform_run.run(
+            [self._binary, command, *arguments],
+            cwd=self.directory,
+            env=ENVIRONMENT,
+            log=self.records / f"{log or command}.jsonl",
+            tell=tell,
+            say=self._say,
+        )
+
+    def _short(self, *arguments: str) -> process.Completed:
+        return process.run([self._binary, *arguments], cwd=self.directory, env=ENVIRONMENT, timeout=READ_PATIENCE_S)
+
+    def _json(self, *arguments: str) -> dict[str, Any]:
+        done = self._short(*arguments)
+        if done.returncode:
+            raise failure(arguments[0], Ended(done.returncode, [], done.stderr.splitlines()), MEND)
+        return dict(json.loads(done.stdout))
+
+    def _fingerprint(self) -> str:
+        """Return what stays the same as long as `init` need not run: the code, and that its result is there."""
+        return f"{fingerprint(self.directory)} {(self.directory / '.terraform').is_dir()}"
+
+
+def _quoted(text: str) -> str:
+    """Return a string as HCL writes it."""
+    return json.dumps(text).replace("${", "$${").replace("%{", "%%{")
+
+
+def _changed(events: Sequence[Event], kind: str) -> set[str]:
+    return {event["change"]["resource"]["addr"] for event in events if event.get("type") == kind}
+
+
+def managed_resources(state: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the resources in Terraform's JSON of a state, without data sources."""
+
+    def below(module: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return [
+            *module.get("resources", []),
+            *(item for part in module.get("child_modules", []) for item in below(part)),
+        ]
+
+    return [item for item in below((state.get("values") or {}).get("root_module", {})) if item["mode"] == "managed"]

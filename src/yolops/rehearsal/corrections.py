@@ -1,0 +1,71 @@
+"""What moto 5.2.5 gets wrong, so that a plan would never be empty or a bucket never open; one function for each."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from moto.iam.access_control import IAMPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from moto.core.resource_tagging import TaggedResource
+    from moto.ec2.models import EC2Backend
+    from moto.ec2.models.launch_templates import LaunchTemplate
+    from moto.ec2.models.security_groups import SecurityGroupRule
+    from moto.rds.models import DBParameterGroup
+    from moto.s3.models import FakeBucket
+
+
+def rule_description(rule: SecurityGroupRule) -> str | None:
+    """Return what a firewall rule is for; moto forgets it where the rule names a group or a prefix list."""
+    for peer in (rule.ip_range, rule.source_group, rule.prefix_list_id):
+        if isinstance(peer, dict) and peer.get("Description"):
+            return str(peer["Description"])
+    return None
+
+
+def update_parameters(self: DBParameterGroup, new_parameters: Iterable[dict[str, Any]]) -> None:
+    """Set parameters of a database; Terraform keeps only those that are said to come from a user."""
+    for parameter in new_parameters:
+        self.parameters[parameter["ParameterName"]].update(parameter, Source="user")
+
+
+def create_version(moto: Callable[..., Any]) -> Callable[..., Any]:
+    """Return how a version of a launch template is made: the tags of the template itself are no part of it."""
+
+    def create(self: LaunchTemplate, data: dict[str, Any], description: str) -> Any:
+        tags = [item for item in data.get("TagSpecifications") or [] if item["ResourceType"] != "launch-template"]
+        return moto(self, data | ({"TagSpecifications": tags} if "TagSpecifications" in data else {}), description)
+
+    return create
+
+
+def bucket_permission(moto: Callable[..., Any]) -> Callable[..., Any]:
+    """Return how a bucket's policy is asked: loopback stands for TLS, for which moto refuses everything."""
+
+    def get_permission(self: FakeBucket, action: str, resource: str) -> Any:
+        if self.policy is None:
+            return moto(self, action, resource)
+        policy = json.loads(self.policy)
+        statements = policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
+        kept = [item for item in statements if not _demands_tls(item)]
+        return IAMPolicy(json.dumps(policy | {"Statement": kept})).is_action_permitted(action, resource)
+
+    return get_permission
+
+
+def _demands_tls(statement: dict[str, Any]) -> bool:
+    return statement["Effect"] == "Deny" and "aws:SecureTransport" in statement.get("Condition", {}).get("Bool", {})
+
+
+def tagged_machines(moto: Callable[..., Iterator[TaggedResource]]) -> Callable[..., Iterator[TaggedResource]]:
+    """Return how what has tags is listed in EC2: a terminated instance is gone, though it can still be described."""
+
+    def iter_tagged_resources(self: EC2Backend) -> Iterator[TaggedResource]:
+        instances = (instance for reservation in self.reservations.values() for instance in reservation.instances)
+        gone = {instance.id for instance in instances if instance.state == "terminated"}
+        return (item for item in moto(self) if item.arn.rpartition("/")[2] not in gone)
+
+    return iter_tagged_resources

@@ -1,0 +1,139 @@
+"""Puts into moto what it lacks. moto serves every method it finds on its response classes, so that is where it goes."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import flask
+from moto.budgets.responses import BudgetsResponse
+from moto.ec2.models import EC2Backend
+from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend
+from moto.ec2.models.launch_templates import LaunchTemplate
+from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.moto_server.werkzeug_app import create_backend_app
+from moto.rds.models import DBParameterGroup
+from moto.s3.models import FakeBucket
+from moto.sagemaker.models import SageMakerModelBackend
+from moto.sagemaker.responses import SageMakerResponse
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+
+from yolops.rehearsal import addresses, budgets, corrections, domains, mlflow, resources, spaces, tags
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from yolops.rehearsal.mlflow import ManagedMlflow
+    from yolops.rehearsal.resources import Kind
+
+
+def install(managed: ManagedMlflow) -> None:
+    """Extend moto in this process; to be called once, before it serves.
+
+    Args:
+        managed: what answers for managed MLflow.
+    """
+    _install_sagemaker(managed)
+    _install_tags()
+    allocate = ElasticAddressBackend.allocate_address
+
+    def allocate_address(self: Any, domain: str, address: str | None = None, **rest: Any) -> Any:
+        return allocate(self, domain, address or addresses.new_address(), **rest)
+
+    _put(ElasticAddressBackend, "allocate_address", allocate_address)
+    _install_corrections()
+    for operation in (
+        budgets.create_budget,
+        budgets.update_budget,
+        budgets.describe_subscribers_for_notification,
+        budgets.list_tags_for_resource,
+        budgets.tag_resource,
+        budgets.untag_resource,
+    ):
+        _put(BudgetsResponse, operation.__name__, operation)
+
+
+def _install_corrections() -> None:
+    _put(SecurityGroupRule, "description", property(corrections.rule_description))
+    _put(DBParameterGroup, "update_parameters", corrections.update_parameters)
+    for owner, name, correct in (
+        (LaunchTemplate, "create_version", corrections.create_version),
+        (FakeBucket, "get_permission", corrections.bucket_permission),
+        (EC2Backend, "iter_tagged_resources", corrections.tagged_machines),
+    ):
+        _put(owner, name, correct(getattr(owner, name)))
+
+
+def create_app(service: Any) -> flask.Flask:
+    """Return moto's application for a service; an address it has no answer for is something it lacks."""
+    app: flask.Flask = create_backend_app(service)
+
+    def refuse_unknown_address() -> None:
+        if isinstance(flask.request.routing_exception, NotFound | MethodNotAllowed):
+            raise NotImplementedError(f"{service} has no address {flask.request.method} {flask.request.path}")
+
+    app.before_request(refuse_unknown_address)
+    return app
+
+
+def _install_sagemaker(managed: ManagedMlflow) -> None:
+    for kind, noun in (
+        (domains.USER_PROFILE, "user_profile"),
+        (spaces.SPACE, "space"),
+        (spaces.APP, "app"),
+        (spaces.LIFECYCLE_CONFIG, "studio_lifecycle_config"),
+        (domains.DOMAIN, "domain"),
+        (mlflow.TRACKING_SERVER, "mlflow_tracking_server"),
+        (mlflow.APP, "mlflow_app"),
+    ):
+        _install_kind(kind, noun)
+    server, app = mlflow.TRACKING_SERVER, mlflow.APP
+    own: dict[str, Callable[[SageMakerResponse], Any]] = {
+        "create_domain": domains.create_domain,
+        "update_domain": domains.update_domain,
+        "delete_domain": domains.delete_domain,
+        "create_mlflow_tracking_server": managed.create_server,
+        "describe_mlflow_tracking_server": managed.describe_server,
+        "list_mlflow_tracking_servers": managed.list_servers,
+        "update_mlflow_tracking_server": managed.update_server,
+        "start_mlflow_tracking_server": partial(managed.move_server, status="Starting"),
+        "stop_mlflow_tracking_server": partial(managed.move_server, status="Stopping"),
+        "delete_mlflow_tracking_server": partial(managed.move_server, status=mlflow.DELETING),
+        "create_presigned_mlflow_tracking_server_url": partial(managed.presign, kind=server),
+        "create_mlflow_app": managed.create_app,
+        "delete_mlflow_app": managed.delete_app,
+        "create_presigned_mlflow_app_url": partial(managed.presign, kind=app),
+    }
+    for name, operation in own.items():
+        _put(SageMakerResponse, name, _method(operation))
+
+
+def _install_kind(kind: Kind, noun: str) -> None:
+    verbs = {
+        f"create_{noun}": resources.create,
+        f"describe_{noun}": resources.describe,
+        f"list_{noun}s": resources.list_all,
+        f"update_{noun}": resources.update,
+        f"delete_{noun}": resources.delete,
+    }
+    for name, operation in verbs.items():
+        _put(SageMakerResponse, name, _method(partial(operation, kind=kind)))
+
+
+def _install_tags() -> None:
+    _put(SageMakerModelBackend, "_get_resource_from_arn", tags.finder(SageMakerModelBackend._get_resource_from_arn))
+    _put(SageMakerModelBackend, "add_tags", tags.add_tags)
+    _put(SageMakerModelBackend, "iter_tagged_resources", tags.tagged(SageMakerModelBackend.iter_tagged_resources))
+
+
+def _method(operation: Callable[[SageMakerResponse], Any]) -> Callable[[SageMakerResponse], Any]:
+    """Return an operation as a plain function: moto looks for nothing else."""
+
+    def method(call: SageMakerResponse) -> Any:
+        return operation(call)
+
+    return method
+
+
+def _put(owner: type, name: str, member: object) -> None:
+    setattr(owner, name, member)

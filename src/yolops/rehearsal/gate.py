@@ -1,0 +1,137 @@
+"""What stands before moto: requests for MLflow go to the right server, and what moto lacks is refused and counted."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import traceback
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from yolops.rehearsal.calls import read_call, refusal, signed_service
+from yolops.rehearsal.mlflow import AUTHORIZE_PATH
+from yolops.rehearsal.proxy import hand_on
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from yolops.rehearsal.calls import Call, MissingCalls
+    from yolops.rehearsal.turns import Turns
+
+HEALTH_PATH = "/health"
+STATUS_PATH = "/-/status"
+# By these the `sagemaker-mlflow` plugin says which server a request is for, and for which service it signs then.
+SIGNED_FOR = {
+    "HTTP_X_MLFLOW_SM_TRACKING_SERVER_ARN": "sagemaker-mlflow",
+    "HTTP_X_SM_MLFLOW_APP_ARN": "sagemaker",
+}
+
+StartResponse = Any
+Environ = dict[str, Any]
+
+
+class Gate:
+    """A WSGI application around moto's.
+
+    Args:
+        moto: moto's own application.
+        missing: where what it lacks is counted.
+        turns: lets requests and looks at the whole alternate.
+        server_of: gives the address of the MLflow server behind an ARN, as `inventory.server_of` does.
+        redeem: gives the ARN a presigned ticket is for.
+        status: says what is there.
+    """
+
+    def __init__(
+        self,
+        moto: Callable[[Environ, StartResponse], Iterable[bytes]],
+        missing: MissingCalls,
+        turns: Turns,
+        *,
+        server_of: Callable[[str], str | None],
+        redeem: Callable[[str], str | None],
+        status: Callable[[], dict[str, Any]],
+    ) -> None:
+        self._moto = moto
+        self._missing = missing
+        self._turns = turns
+        self._server_of = server_of
+        self._redeem = redeem
+        self._status = status
+        self._one_at_a_time = threading.Lock()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        for header, service in SIGNED_FOR.items():
+            if environ.get(header, "").startswith("arn:"):
+                return self._mlflow(environ, start_response, environ[header], service)
+        if not environ.get("HTTP_AUTHORIZATION"):
+            path = environ.get("PATH_INFO", "")
+            if path == HEALTH_PATH:
+                return _json(start_response, "200 OK", {"status": "OK"})
+            if path == STATUS_PATH:
+                return _json(start_response, "200 OK", self._status())
+            if path == AUTHORIZE_PATH:
+                return self._authorize(environ, start_response)
+        return self._aws(environ, start_response)
+
+    def _aws(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        call = read_call(environ)
+        try:
+            # moto forgets a rule of a group when another of the same group is changed meanwhile, as Terraform does it.
+            with self._turns.request(), nullcontext() if call.form == "s3" else self._one_at_a_time:
+                answer = self._moto(environ, start_response)
+        except NotImplementedError as error:
+            return self._refuse(call, start_response, "not implemented", str(error))
+        except Exception as error:  # noqa: BLE001 - whatever moto stumbles over must not be tried for a quarter of an hour
+            traceback.print_exc(file=sys.stderr)
+            return self._refuse(call, start_response, "failed", f"{type(error).__name__}: {error}")
+        if not call.reads:
+            self._turns.changed()
+        return answer
+
+    def _refuse(self, call: Call, start_response: StartResponse, reason: str, why: str) -> Iterable[bytes]:
+        self._missing.add(call, reason)
+        print(f"{reason}: {call.service} {call.action} ({why})", file=sys.stderr, flush=True)  # noqa: T201 - the log
+        status, headers, body = refusal(call, f"{call.service} {call.action}: {reason} by the rehearsal")
+        start_response(status, headers)
+        return [body]
+
+    def _mlflow(self, environ: Environ, start_response: StartResponse, arn: str, service: str) -> Iterable[bytes]:
+        if signed_service(environ) != service:
+            return _mlflow_error(start_response, "403 Forbidden", "PERMISSION_DENIED", f"not signed for {service}")
+        server = self._server_of(arn)
+        if server is None:
+            return _mlflow_error(start_response, "404 Not Found", "RESOURCE_DOES_NOT_EXIST", f"{arn} does not exist")
+        try:
+            if not server:
+                raise ConnectionError("it is not running")
+            status, headers, body = hand_on(environ, server)
+        except OSError as error:
+            return _mlflow_error(
+                start_response, "503 Service Unavailable", "TEMPORARILY_UNAVAILABLE", f"{arn} does not answer ({error})"
+            )
+        start_response(status, headers)
+        return body
+
+    def _authorize(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        ticket = parse_qs(environ.get("QUERY_STRING", "")).get("authToken", [""])[0]
+        arn = self._redeem(ticket)
+        server = self._server_of(arn) if arn else None
+        if not server:
+            return _json(start_response, "403 Forbidden", {"message": "used up, too old, or never issued"})
+        start_response("302 Found", [("Location", f"{server}/"), ("Content-Length", "0")])
+        return []
+
+
+def _mlflow_error(start_response: StartResponse, status: str, code: str, message: str) -> Iterable[bytes]:
+    """Answer as MLflow does, whose client shows the message."""
+    return _json(start_response, status, {"error_code": code, "message": message})
+
+
+def _json(start_response: StartResponse, status: str, value: object) -> Iterable[bytes]:
+    body = json.dumps(value).encode()
+    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]

@@ -1,0 +1,128 @@
+"""The real MLflow servers of the rehearsal: others say which should run, and here the difference is made up.
+
+A server that dies is not started again before the rehearsal is: what happened to it can be read in its log.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from yolops import process
+from yolops.platform.health import address, is_healthy
+from yolops.platform.ports import LOOPBACK, is_free
+from yolops.platform.server_command import (
+    GRACEFUL_SHUTDOWN_S,
+    bytecode_directory,
+    server_argv,
+    server_environment,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+LOG = "server.log"
+STOP_PATIENCE_S = GRACEFUL_SHUTDOWN_S + 3.0
+
+
+class Phase(StrEnum):
+    """How far a server is."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One MLflow server that should run.
+
+    Attributes:
+        name: its directory below that of the rehearsal, such as `mlflow/team`.
+        artifacts: the options of `mlflow server` that say where its artifacts go.
+        host: the address it listens on.
+        port: its port; 0 is any, but the same again after a restart.
+    """
+
+    name: str
+    artifacts: tuple[str, ...]
+    host: str = LOOPBACK
+    port: int = 0
+
+
+@dataclass
+class _Running:
+    machine: Machine
+    identity: process.ProcessIdentity
+    url: str
+    phase: Phase = Phase.STARTING
+
+
+class Machines:
+    """What runs.
+
+    Args:
+        directory: the directory of the rehearsal.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._running: dict[str, _Running] = {}
+
+    def converge(self, wanted: Sequence[Machine]) -> None:
+        """Start what is missing, and end what is there without being wanted."""
+        names = {machine.name: machine for machine in wanted}
+        for name, running in list(self._running.items()):
+            if names.get(name) != running.machine:
+                process.stop(running.identity, STOP_PATIENCE_S)
+                del self._running[name]
+        for name, machine in names.items():
+            if name not in self._running:
+                self._running[name] = self._start(machine)
+
+    def look(self) -> None:
+        """See which servers answer by now, and which have died."""
+        for running in self._running.values():
+            if not process.is_running(running.identity):
+                running.phase = Phase.FAILED
+            elif running.phase is Phase.STARTING and is_healthy(running.url):
+                running.phase = Phase.RUNNING
+
+    def phases(self) -> Mapping[str, Phase]:
+        """Return how far each server is, by name."""
+        return {name: running.phase for name, running in self._running.items()}
+
+    def url(self, name: str) -> str | None:
+        """Return the address of a server that answers; None for any other."""
+        running = self._running.get(name)
+        return running.url if running is not None and running.phase is Phase.RUNNING else None
+
+    def forget(self, name: str) -> None:
+        """Delete what a server that has ended kept."""
+        shutil.rmtree(self._directory / name, ignore_errors=True)
+
+    def _start(self, machine: Machine) -> _Running:
+        directory = self._directory / machine.name
+        directory.mkdir(parents=True, exist_ok=True)
+        port = machine.port or _steady_port(directory / "port")
+        identity = process.start_background(
+            server_argv(port, machine.host, machine.artifacts),
+            log=directory / LOG,
+            env=server_environment(bytecode_directory()),
+            cwd=directory,
+        )
+        return _Running(machine, identity, address(port, machine.host))
+
+
+def _steady_port(file: Path) -> int:
+    """Return the port a server had before if it can have it again, or else a free one."""
+    former = int(file.read_text(encoding="utf-8")) if file.exists() else 0
+    if not former or not is_free(former):
+        with socket.create_server((LOOPBACK, 0)) as free:
+            former = int(free.getsockname()[1])
+        file.write_text(str(former), encoding="utf-8")
+    return former

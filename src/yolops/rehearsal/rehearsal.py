@@ -1,0 +1,188 @@
+"""The rehearsal of a workspace, from outside: its one server process is started, found, asked and ended here."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import shutil
+import sys
+import time
+import urllib.request
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from yolops.errors import YolopsError
+from yolops.platform.background_server import BackgroundServer, Program
+from yolops.platform.health import address, answers, is_alive
+from yolops.platform.server_command import bytecode_directory, server_version
+from yolops.rehearsal import machines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from yolops.platform.workspace import Workspace
+
+INSTALL = "pip install 'yolops[rehearsal]'"
+STATUS = "yolops rehearsal status"
+PORTS = range(4570, 4590)
+STATUS_PATH = "/-/status"
+STATUS_PATIENCE_S = 10.0
+# Each MLflow server that comes up again takes 9 s of a core, and 25 s when Python must compile it first.
+MLFLOW_PATIENCE_S = 180.0
+POLL_S = 0.2
+# It ends its MLflow servers, and then writes down what it holds.
+STOP_PATIENCE_S = machines.STOP_PATIENCE_S + 30.0
+
+
+@dataclass(frozen=True)
+class Status:
+    """The rehearsal as it is now.
+
+    Attributes:
+        running: whether its server runs and answers.
+        url: the address of the simulated AWS; None when it does not run.
+        pid: the server's process; None when it does not run.
+        log: the file with what the server says.
+        buckets: the names of the buckets.
+        instances: the EC2 instances that are not terminated: `id`, `state`, `address`.
+        mlflow: the MLflow servers: `name`, `status`, `tracking_uri`, and `url` for a browser while they answer.
+        unimplemented: what was asked for and is not simulated: `service`, `action`, `reason`, `count`.
+    """
+
+    running: bool
+    url: str | None
+    pid: int | None
+    log: Path
+    buckets: list[str]
+    instances: list[dict[str, Any]]
+    mlflow: list[dict[str, Any]]
+    unimplemented: list[dict[str, Any]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields, for `--json`."""
+        return asdict(self)
+
+
+class Rehearsal:
+    """The simulated AWS of a workspace.
+
+    Args:
+        workspace: whose it is.
+        say: is told, in one line each, what a person should know of a start beyond its result.
+    """
+
+    def __init__(self, workspace: Workspace, *, say: Callable[[str], object] | None = None) -> None:
+        self._workspace = workspace
+        self._say = say or (lambda _: None)
+        self._directory = workspace.state / "rehearsal"
+        self._server = BackgroundServer(
+            self._directory,
+            lock=workspace.state / "rehearsal.lock",
+            stop_patience_s=STOP_PATIENCE_S,
+            found_by=self._directory,
+            say=self._say,
+        )
+
+    def start(self) -> str:
+        """Start it unless it runs already, wait until it and its MLflow servers answer, and return its address.
+
+        Raises:
+            YolopsError: it is not installed, or did not start.
+        """
+        version = _installed()
+        self._workspace.create_state()
+        with self._server.alone():
+            self._directory.mkdir(mode=0o700, exist_ok=True)
+            record = self._server.record()
+            if record is None or not self._server.recovers(record):
+                self._server.end(record)
+                record = self._server.start(self._program(version))
+            url = address(record.port)
+        deadline = time.monotonic() + MLFLOW_PATIENCE_S
+        while not _ask(url).get("settled", True):
+            if time.monotonic() >= deadline:
+                self._say(f"its MLflow servers are still starting; see how far they are: {STATUS}")
+                break
+            time.sleep(POLL_S)
+        return url
+
+    def stop(self) -> bool:
+        """End it and everything it started, and return whether anything ran; what it holds stays.
+
+        Raises:
+            YolopsError: something of it cannot be ended.
+        """
+        if not self._directory.is_dir():
+            return False
+        with self._server.alone():
+            return self._server.end(self._server.record())
+
+    def reset(self) -> bool:
+        """End it and delete everything it held, and return whether there was anything.
+
+        Raises:
+            YolopsError: something of it cannot be ended or deleted.
+        """
+        if not self._directory.is_dir():
+            return False
+        with self._server.alone():
+            self._server.end(self._server.record())
+            try:
+                shutil.rmtree(self._directory)
+            except OSError as error:
+                raise YolopsError(
+                    f"{self._directory}: cannot be deleted ({error.strerror})", "delete it yourself"
+                ) from error
+        return True
+
+    def status(self) -> Status:
+        """Return what can be seen of it; changes nothing."""
+        record = self._server.record()
+        running = record is not None and is_alive(record) and answers(record)
+        seen = _ask(address(record.port)) if record is not None and running else {}
+        return Status(
+            running=running,
+            url=address(record.port) if record is not None and running else None,
+            pid=record.process.pid if record is not None and record.process is not None and running else None,
+            log=self._server.log,
+            buckets=seen.get("buckets", []),
+            instances=seen.get("instances", []),
+            mlflow=seen.get("mlflow", []),
+            unimplemented=seen.get("unimplemented", []),
+        )
+
+    def _program(self, version: str) -> Program:
+        bytecode = bytecode_directory()
+        compiled = {} if bytecode is None else {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(bytecode)}
+        return Program(
+            name="the rehearsal",
+            version=version,
+            argv=lambda port: [sys.executable, "-m", "yolops.rehearsal.server", str(self._directory), str(port)],
+            environment=compiled,
+            ports=PORTS,
+            hint=f"read {self._server.log}; what it held can be given up with `yolops rehearsal reset`",
+        )
+
+
+def _installed() -> str:
+    """Return the version of moto.
+
+    Raises:
+        YolopsError: a part is not installed.
+    """
+    if any(importlib.util.find_spec(name) is None for name in ("moto", "flask", "flask_cors", "sagemaker_mlflow")):
+        raise YolopsError("the simulated AWS is not installed here", INSTALL)
+    server_version()
+    return importlib.metadata.version("moto")
+
+
+def _ask(url: str) -> dict[str, Any]:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(f"{url}{STATUS_PATH}", timeout=STATUS_PATIENCE_S) as answer:
+            seen: dict[str, Any] = json.load(answer)
+            return seen
+    except (OSError, ValueError) as error:
+        raise YolopsError(f"{url}: the rehearsal does not answer ({error})", "yolops rehearsal start") from error

@@ -1,0 +1,121 @@
+# The same names in both modes; null or an empty list where a mode has none.
+
+output "aws_region" {
+  description = "Region of the platform."
+  value       = var.aws_region
+}
+
+output "project_name" {
+  description = "Prefix of every name and value of the tag Project."
+  value       = var.project_name
+}
+
+output "deployment_mode" {
+  description = "`studio` or `custom`."
+  value       = var.deployment_mode
+}
+
+output "tracking_uri" {
+  description = "What `MLFLOW_TRACKING_URI` is set to: the ARN of the managed MLflow, or the address of the server."
+  value       = one(concat(module.studio[*].tracking_uri, module.custom[*].tracking_uri))
+}
+
+output "training_tracking_uri" {
+  description = "The same for training jobs: an address inside the VPC in custom mode."
+  value       = one(concat(module.studio[*].tracking_uri, module.custom[*].private_tracking_uri))
+}
+
+output "mlflow_ui_url" {
+  description = "Where a person opens MLflow."
+  value       = one(concat(module.studio[*].mlflow_ui_url, module.custom[*].tracking_uri))
+}
+
+output "bucket_name" {
+  description = "Bucket of datasets, jobs and artifacts."
+  value       = module.storage.bucket_name
+}
+
+output "artifact_uri" {
+  description = "Where MLflow keeps artifacts."
+  value       = "s3://${module.storage.bucket_name}/mlflow"
+}
+
+output "dataset_uri" {
+  description = "Where datasets are kept."
+  value       = "s3://${module.storage.bucket_name}/datasets"
+}
+
+output "training_role_arn" {
+  description = "Role of training jobs."
+  value       = module.training.role_arn
+}
+
+output "training_image_repository" {
+  description = "ECR repository of the training image."
+  value       = module.training.image_repository_url
+}
+
+output "training_log_group" {
+  description = "Log group that SageMaker writes training jobs to; the streams of this platform start with project_name."
+  value       = module.training.log_group_name
+}
+
+output "training_subnet_ids" {
+  description = "Subnets that training jobs run in."
+  value       = module.training.subnet_ids
+}
+
+output "training_security_group_ids" {
+  description = "Security groups of training jobs."
+  value       = [module.training.security_group_id]
+}
+
+output "sagemaker_instance_type" {
+  description = "Instance type of training jobs that name no other."
+  value       = var.sagemaker_instance_type
+}
+
+output "deploy_role_arn" {
+  description = "Role that GitHub Actions deploys with; null without github_repository."
+  value       = module.training.deploy_role_arn
+}
+
+output "vpc_id" {
+  description = "VPC of the platform."
+  value       = module.network.vpc_id
+}
+
+output "studio_domain_id" {
+  description = "Studio domain."
+  value       = one(module.studio[*].domain_id)
+}
+
+output "studio_url" {
+  description = "Where a person opens Studio."
+  value       = one(module.studio[*].domain_url)
+}
+
+output "rds_endpoint" {
+  description = "Host and port of the database."
+  value       = one(module.custom[*].rds_endpoint)
+}
+
+output "server_instance_id" {
+  description = "Instance of the MLflow server; null in high availability."
+  value       = one(module.custom[*].server_instance_id)
+}
+
+output "server_secret_arn" {
+  description = "Secret that the MLflow server reads its passwords from."
+  value       = one(module.custom[*].server_secret_arn)
+}
+
+output "log_group_name" {
+  description = "Log group of the MLflow server, or of Studio."
+  value       = one(concat(module.custom[*].log_group_name, module.studio[*].log_group_name))
+}
+
+output "dashboard_url" {
+  description = "CloudWatch dashboard of the platform."
+  value       = module.observability.dashboard_url
+}

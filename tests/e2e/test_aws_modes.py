@@ -1,0 +1,73 @@
+"""Both modes in AWS, applied for real against the simulated one, switched, and destroyed without a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.rehearsal import PROJECT, REGION, Rehearsed
+
+pytestmark = pytest.mark.timeout(1500)
+KEPT = "datasets/cells/manifest.json"
+# The outputs that have a value in both modes; Terraform leaves the others out where they are null.
+SHARED = {
+    *("aws_region", "project_name", "deployment_mode", "tracking_uri", "mlflow_ui_url", "bucket_name", "artifact_uri"),
+    *("dataset_uri", "training_role_arn", "training_image_repository", "training_log_group", "training_subnet_ids"),
+    *("training_security_group_ids", "training_tracking_uri", "sagemaker_instance_type", "vpc_id", "dashboard_url"),
+}
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory, provider: dict[str, str]) -> Iterator[Rehearsed]:
+    """A platform in studio mode."""
+    rehearsed = Rehearsed(tmp_path_factory.mktemp("aws"), provider)
+    rehearsed("init", "--mode", "studio", "--project", PROJECT, "--region", REGION, "--yes")
+    rehearsed.settings(delete_bucket_contents="true", db_snapshot_on_destroy="false", admin_access='"ssm"')
+    try:
+        rehearsed("up", "--yes")
+        yield rehearsed
+    finally:
+        rehearsed.yolops("rehearsal", "reset")
+
+
+def test_studio_mode_takes_a_run_by_its_arn_and_a_second_plan_is_empty(platform: Rehearsed) -> None:
+    assert platform.outputs()["tracking_uri"].startswith("arn:aws:sagemaker:")
+    assert platform.log_a_run() == "0.9 1"
+    assert platform.json("plan")["empty"], platform("plan")
+
+
+def test_a_switch_that_would_lose_runs_is_refused_with_the_command_that_moves_them(platform: Rehearsed) -> None:
+    platform.settings(deployment_mode='"custom"')
+    refused = platform("up", "--yes", code=1)
+    assert "still holds runs" in refused
+    assert "yolops migrate --to custom" in refused
+    assert "discard_runs = true" in refused
+    assert "Traceback" not in refused
+
+
+def test_one_line_switches_to_custom_and_back_and_the_bucket_stays_as_it_is(platform: Rehearsed) -> None:
+    platform.settings(deployment_mode='"studio"')
+    before = platform.outputs()
+    s3 = platform.client("s3")
+    s3.put_object(Bucket=before["bucket_name"], Key=KEPT, Body=b"cells")
+    for mode in ("custom", "studio"):
+        platform.settings(deployment_mode=f'"{mode}"', discard_runs="true")
+        platform("up", "--yes")
+        assert platform.log_a_run() == "0.9 1"
+        assert platform.json("plan")["empty"], platform("plan")
+        after = platform.outputs()
+        assert after.keys() >= SHARED
+        assert after["bucket_name"] == before["bucket_name"]
+        assert s3.get_object(Bucket=after["bucket_name"], Key=KEPT)["Body"].read() == b"cells"
+    assert platform.unimplemented() == []
+
+
+def test_destroy_wants_the_name_of_the_project_and_leaves_nothing(platform: Rehearsed) -> None:
+    assert "the project of this workspace is cells" in platform("destroy", "--yes", "yeast", "--discard-runs", code=1)
+    platform("destroy", "--yes", PROJECT, "--discard-runs")
+    tagged = platform.client("resourcegroupstaggingapi").get_resources(
+        TagFilters=[{"Key": "Project", "Values": [PROJECT]}]
+    )
+    assert tagged["ResourceTagMappingList"] == []
+    assert platform.unimplemented() == []

@@ -1,0 +1,175 @@
+"""What a killed apply left behind is found by what the plan would create, and nothing of others is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from yolops.aws import AwsError
+from yolops.errors import YolopsError
+from yolops.platform.readiness import health, wait_until_healthy
+from yolops.platform.recovery import Orphan, Recovery
+
+TAGS = {"Project": "cells", "Name": "cells"}
+
+
+class FakeAws:
+    """Answers what it was told to answer; everything else is not there."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+        self.waited: list[str] = []
+
+    def account(self) -> str:
+        return "123456789012"
+
+    def call(self, service: str, operation: str, **parameters: Any) -> Any:
+        if operation not in self.answers:
+            raise AwsError("AWS: not there", "", "ResourceNotFound")
+        answer = self.answers[operation]
+        if isinstance(answer, AwsError):
+            raise answer
+        return answer
+
+    def pages(self, service: str, operation: str, **parameters: Any) -> Iterator[Any]:
+        yield self.call(service, operation, **parameters)
+
+
+class FakeTerraform:
+    """Plans what it was told to plan, and remembers what was imported."""
+
+    def __init__(self, *creates: tuple[str, dict[str, Any]], state: tuple[tuple[str, str], ...] = ()) -> None:
+        resources = [
+            {"mode": "managed", "address": f"{type_}.known", "type": type_, "values": {"id": one}}
+            for type_, one in state
+        ]
+        self.shown = {
+            "prior_state": {"values": {"root_module": {"resources": resources}}},
+            "resource_changes": [
+                {
+                    "address": address,
+                    "mode": "managed",
+                    "type": address.partition(".")[0],
+                    "change": {"actions": ["create"], "after": after},
+                }
+                for address, after in creates
+            ],
+        }
+        self.imported: dict[str, str] = {}
+        self.refuses_all = False
+        self.refuses: set[str] = set()
+
+    def plan(self, *, refresh: bool) -> dict[str, Any]:
+        assert not refresh
+        return self.shown
+
+    def import_all(self, identities: dict[str, str]) -> None:
+        if self.refuses_all:
+            raise YolopsError("not all at once")
+        self.imported |= identities
+
+    def import_resource(self, address: str, identity: str) -> None:
+        if address in self.refuses:
+            raise YolopsError(f"{address}: no")
+        self.imported[address] = identity
+
+
+def recovery(terraform: FakeTerraform, aws: FakeAws) -> Recovery:
+    return Recovery(terraform, aws, "cells", say=lambda _: None)  # type: ignore[arg-type]
+
+
+def test_what_exists_is_found_and_what_does_not_is_left_to_be_created() -> None:
+    terraform = FakeTerraform(
+        ("aws_iam_role.training", {"name": "cells-training"}),
+        ("aws_db_instance.database", {"identifier": "cells-mlflow"}),
+        ("aws_s3_bucket_versioning.data", {"bucket": "cells"}),
+    )
+    aws = FakeAws(get_role={"Role": {"RoleName": "cells-training"}})
+    found = recovery(terraform, aws).search()
+    assert found.orphans == (Orphan("aws_iam_role.training", "aws_iam_role", "cells-training"),)
+    assert not found.unclear
+    assert not found.waiting
+
+
+def test_what_belongs_to_another_project_is_not_taken() -> None:
+    terraform = FakeTerraform(("aws_iam_role.training", {"name": "cells-training"}))
+    theirs = {"Role": {"RoleName": "cells-training", "Tags": [{"Key": "Project", "Value": "other"}]}}
+    assert recovery(terraform, FakeAws(get_role=theirs)).search().orphans == ()
+
+
+def test_what_the_state_knows_already_is_not_found_again() -> None:
+    terraform = FakeTerraform(("aws_vpc.own", {"tags_all": TAGS}), state=(("aws_vpc", "vpc-1"),))
+    aws = FakeAws(describe_vpcs={"Vpcs": [{"VpcId": "vpc-1"}, {"VpcId": "vpc-2"}]})
+    assert [orphan.identity for orphan in recovery(terraform, aws).search().orphans] == ["vpc-2"]
+
+
+def test_a_role_that_is_known_does_not_hide_the_instance_profile_of_the_same_name() -> None:
+    terraform = FakeTerraform(
+        ("aws_iam_instance_profile.server", {"name": "cells-server"}), state=(("aws_iam_role", "cells-server"),)
+    )
+    aws = FakeAws(get_instance_profile={"InstanceProfile": {"InstanceProfileName": "cells-server"}})
+    assert [orphan.identity for orphan in recovery(terraform, aws).search().orphans] == ["cells-server"]
+
+
+def test_two_that_look_alike_are_named_and_none_is_taken() -> None:
+    terraform = FakeTerraform(("aws_vpc.own", {"tags_all": TAGS}))
+    aws = FakeAws(describe_vpcs={"Vpcs": [{"VpcId": "vpc-1"}, {"VpcId": "vpc-2"}]})
+    found = recovery(terraform, aws).search()
+    assert found.orphans == ()
+    assert found.unclear == ("aws_vpc.own: which of vpc-1, vpc-2 it is cannot be told",)
+
+
+def test_what_depends_on_something_unknown_is_waited_for() -> None:
+    terraform = FakeTerraform(("aws_route.internet", {"destination_cidr_block": "0.0.0.0/0", "route_table_id": None}))
+    assert recovery(terraform, FakeAws()).search().waiting
+
+
+def test_an_aws_that_refuses_to_answer_is_not_taken_for_one_where_nothing_is() -> None:
+    terraform = FakeTerraform(("aws_iam_role.training", {"name": "cells-training"}))
+    aws = FakeAws(get_role=AwsError("AWS iam get_role: not allowed", "", "AccessDenied"))
+    with pytest.raises(AwsError, match="not allowed"):
+        recovery(terraform, aws).search()
+
+
+def test_what_cannot_be_imported_together_is_imported_one_by_one() -> None:
+    terraform = FakeTerraform()
+    terraform.refuses_all = True
+    terraform.refuses = {"aws_vpc.b"}
+    orphans = [Orphan("aws_vpc.a", "aws_vpc", "vpc-1"), Orphan("aws_vpc.b", "aws_vpc", "vpc-2")]
+    results = {orphan.address: problem for orphan, problem in recovery(terraform, FakeAws()).adopt(orphans)}
+    assert results["aws_vpc.a"] is None
+    assert str(results["aws_vpc.b"]) == "aws_vpc.b: no"
+    assert terraform.imported == {"aws_vpc.a": "vpc-1"}
+
+
+APP = "arn:aws:sagemaker:eu-central-1:123456789012:mlflow-app/app-1"
+SERVER = "arn:aws:sagemaker:eu-central-1:123456789012:mlflow-tracking-server/cells"
+
+
+@pytest.mark.parametrize(
+    ("uri", "answers", "seen"),
+    [
+        (APP, {"describe_mlflow_app": {"Status": "Created"}}, "healthy"),
+        (APP, {"describe_mlflow_app": {"Status": "Creating"}}, "Creating"),
+        (SERVER, {"describe_mlflow_tracking_server": {"TrackingServerStatus": "Created"}}, "healthy"),
+        (SERVER, {}, "absent"),
+        ("http://127.0.0.1:9", {}, "no answer"),
+        ("", {}, "absent"),
+    ],
+)
+def test_health_is_what_can_be_seen_of_mlflow(uri: str, answers: dict[str, Any], seen: str) -> None:
+    assert health(uri, FakeAws(**answers)) == seen  # type: ignore[arg-type]
+
+
+def test_a_managed_mlflow_that_failed_is_not_waited_for() -> None:
+    aws = FakeAws(describe_mlflow_app={"Status": "CreateFailed"})
+    with pytest.raises(YolopsError, match="SageMaker says CreateFailed"):
+        wait_until_healthy(APP, aws, lambda _: None)  # type: ignore[arg-type]
+
+
+def test_waiting_ends_with_what_was_seen_last() -> None:
+    with pytest.raises(YolopsError, match=r"did not answer within 0 minutes \(no answer\)") as caught:
+        wait_until_healthy("http://127.0.0.1:9", FakeAws(), lambda _: None, patience_s=0)  # type: ignore[arg-type]
+    assert "allowed_cidrs" in caught.value.hint

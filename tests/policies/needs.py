@@ -1,0 +1,250 @@
+"""What the code really calls, written by hand: for each role, on which things, and under which conditions.
+
+A condition in this table is one that the policy must insist on: the tests take it away and expect to be refused. Where
+a role may touch only what lies under a name, the table names one thing under it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tests.policies.rendering import (
+    ACCOUNT,
+    APP,
+    BUCKET,
+    DOMAIN,
+    EC2,
+    HERE,
+    KEY,
+    LOGS,
+    PROJECT,
+    ROLE,
+    SECRET,
+    SERVER,
+    SUBNETS,
+)
+from tests.policies.simulator import Request
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What one role must be able to do, and who must be able to be it.
+
+    Attributes:
+        calls: requests that are allowed.
+        trusted: requests to assume the role that are allowed.
+        never: requests that are refused even if another grant of the role would cover them.
+        complete: whether `calls` names every action that is granted.
+    """
+
+    calls: list[Request]
+    trusted: list[Request]
+    never: list[Request] = field(default_factory=list)
+    complete: bool = True
+
+
+def on(resource: str, actions: str, /, **context: str) -> list[Request]:
+    """Return a request for each action, named as "s3: GetObject PutObject"."""
+    service, names = actions.split(": ")
+    conditions = {key.replace("__", ":").replace("Tag_", "Tag/"): value for key, value in context.items()}
+    return [Request(f"{service}:{name}", resource, conditions) for name in names.split()]
+
+
+def listing(*prefixes: str) -> list[Request]:
+    return [one for prefix in prefixes for one in on(BUCKET, "s3: ListBucket", s3__prefix=prefix)]
+
+
+def assumed_by(service: str) -> list[Request]:
+    return [Request("sts:AssumeRole", f"{ROLE}/any", {"aws:SourceAccount": ACCOUNT}, service)]
+
+
+def mlflow(actions: str) -> list[Request]:
+    """Return requests of the managed MLflow server; an MLflow app has one action for all of them."""
+    return on(SERVER, f"sagemaker-mlflow: {actions}")
+
+
+DATASET, JOB, ARTIFACT = (
+    f"{BUCKET}/datasets/bccd/train/1.jpg",
+    f"{BUCKET}/jobs/train-1/model.tar.gz",
+    f"{BUCKET}/mlflow/1/a",
+)
+READ, WRITE = "s3: GetObject", "s3: PutObject AbortMultipartUpload"
+ALL_OF_OBJECTS = "s3: GetObject PutObject DeleteObject AbortMultipartUpload ListMultipartUploadParts"
+JOB_LOGS = f"{LOGS}:/aws/sagemaker/TrainingJobs:log-stream:"
+JOB_STREAM = f"{JOB_LOGS}{PROJECT}-train-1/algo-1-1700000000"
+SERVER_LOGS, STUDIO_LOGS = f"{LOGS}:/{PROJECT}/mlflow:log-stream:", f"{LOGS}:/aws/sagemaker/studio:log-stream:"
+INTERFACE = f"{EC2}:network-interface/eni-0new"
+IMAGES = "ecr: BatchCheckLayerAvailability BatchGetImage GetDownloadUrlForLayer"
+SAGEMAKER = f"arn:aws:sagemaker:{HERE}"
+JOB_NAME = f"{SAGEMAKER}:training-job/{PROJECT}-train-1"
+DATABASE, INSTANCE = f"arn:aws:rds:{HERE}:db:{PROJECT}-mlflow", f"{EC2}:instance/i-0abc"
+
+# From the first metric to the alias of the model (src/yolops/tracking, src/yolops/models).
+RUN_CALLS = (
+    "CreateExperiment GetExperiment GetExperimentByName SearchExperiments SetExperimentTag CreateRun GetRun SearchRuns "
+    "UpdateRun LogBatch LogMetric LogParam LogInputs LogOutputs SetTag DeleteTag GetMetricHistory ListArtifacts "
+    "LogModel FinalizeLoggedModel GetLoggedModel SearchLoggedModels SetLoggedModelTags LogLoggedModelParams "
+    "ListLoggedModelArtifacts CreateRegisteredModel GetRegisteredModel SearchRegisteredModels SetRegisteredModelTag "
+    "CreateModelVersion GetModelVersion GetModelVersionByAlias SearchModelVersions UpdateModelVersion "
+    "SetModelVersionTag SetRegisteredModelAlias GetDownloadURIForModelVersionArtifacts"
+)
+# What a person does in MLflow beside that.
+PERSON_CALLS = (
+    "DeleteExperiment RestoreExperiment UpdateExperiment DeleteRun RestoreRun DeleteLoggedModel DeleteLoggedModelTag "
+    "DeleteModelVersion DeleteModelVersionTag DeleteRegisteredModel DeleteRegisteredModelAlias "
+    "DeleteRegisteredModelTag GetLatestModelVersions RenameRegisteredModel TransitionModelVersionStage "
+    "UpdateRegisteredModel"
+)
+
+TRAINING = [
+    *listing("datasets/bccd/", "jobs/train-1/", "mlflow/1/"),
+    *on(DATASET, READ),
+    *[one for place in (JOB, ARTIFACT) for one in on(place, READ) + on(place, WRITE)],
+    *on(JOB_LOGS, "logs: CreateLogGroup DescribeLogStreams"),
+    *on(JOB_STREAM, "logs: CreateLogStream PutLogEvents"),
+    *on("*", "cloudwatch: PutMetricData", cloudwatch__namespace="/aws/sagemaker/TrainingJobs"),
+    *on(f"arn:aws:ecr:{HERE}:repository/{PROJECT}-training", IMAGES),
+    *on(f"arn:aws:ecr:{HERE.split(':')[0]}:763104351884:repository/pytorch-training", IMAGES),
+    *on("*", "ecr: GetAuthorizationToken"),
+    *on("*", "ec2: DescribeDhcpOptions DescribeNetworkInterfaces DescribeSecurityGroups DescribeSubnets DescribeVpcs"),
+    *[
+        one
+        for place in (INTERFACE, f"{EC2}:security-group/sg-0training", *[f"{EC2}:subnet/{one}" for one in SUBNETS[2:]])
+        for one in on(place, "ec2: CreateNetworkInterface")
+    ],
+    *on(
+        INTERFACE,
+        "ec2: CreateNetworkInterfacePermission DeleteNetworkInterface DeleteNetworkInterfacePermission",
+        ec2__Vpc=f"{EC2}:vpc/vpc-0abc",
+    ),
+    *on(KEY, "kms: Decrypt DescribeKey GenerateDataKey"),
+    *on(KEY, "kms: CreateGrant", kms__GrantIsForAWSResource="true"),
+]
+STORE = [
+    *listing("mlflow", "mlflow/1/"),
+    *on(ARTIFACT, ALL_OF_OBJECTS),
+    *on(KEY, "kms: Decrypt GenerateDataKey"),
+]
+USER = [
+    *on(
+        "*",
+        "sagemaker: ListApps ListDomains ListMlflowApps ListMlflowTrackingServers ListSpaces "
+        "ListStudioLifecycleConfigs ListTrainingJobs ListUserProfiles",
+    ),
+    *on(f"{SAGEMAKER}:domain/{DOMAIN}", "sagemaker: DescribeDomain"),
+    *on(f"{SAGEMAKER}:user-profile/{DOMAIN}/default", "sagemaker: CreatePresignedDomainUrl DescribeUserProfile"),
+    *on(f"{SAGEMAKER}:space/{DOMAIN}/default-jupyterlab", "sagemaker: DescribeSpace UpdateSpace"),
+    *on(
+        f"{SAGEMAKER}:app/{DOMAIN}/default-jupyterlab/JupyterLab/default",
+        "sagemaker: CreateApp DeleteApp DescribeApp AddTags ListTags",
+    ),
+    *on(
+        f"{SAGEMAKER}:studio-lifecycle-config/{PROJECT}-tracking-jupyterlab-1",
+        "sagemaker: DescribeStudioLifecycleConfig",
+    ),
+    *on(JOB_NAME, "sagemaker: CreateTrainingJob DescribeTrainingJob StopTrainingJob AddTags ListTags"),
+    *on(f"{ROLE}/{PROJECT}-training", "iam: PassRole", iam__PassedToService="sagemaker.amazonaws.com"),
+    *listing("datasets", "datasets/bccd/", "jobs", "jobs/train-1/", "mlflow", "mlflow/1/"),
+    *[one for place in (DATASET, JOB, ARTIFACT) for one in on(place, ALL_OF_OBJECTS)],
+    *on(STUDIO_LOGS, "logs: CreateLogGroup"),
+    *on(f"{STUDIO_LOGS}{DOMAIN}/default/JupyterLab/default", "logs: CreateLogStream PutLogEvents"),
+    *on(JOB_LOGS, "logs: DescribeLogStreams"),
+    *on(JOB_STREAM, "logs: GetLogEvents"),
+    *on(KEY, "kms: Decrypt GenerateDataKey"),
+]
+# What `terraform apply` calls most; the whole list is as long as the policy (see test_every_grant_is_needed).
+STACK = f"arn:aws:cloudformation:{HERE}:stack/{PROJECT}-mlflow/1"
+DEPLOY = [
+    *on(BUCKET, "s3: CreateBucket PutBucketPolicy PutBucketVersioning ListBucket DeleteBucket"),
+    *on(f"{BUCKET}/jobs/train-1/source.tar.gz", "s3: PutObject GetObject DeleteObject"),
+    *on(DATABASE, "rds: CreateDBInstance ModifyDBInstance DeleteDBInstance"),
+    *on(SECRET, "secretsmanager: CreateSecret PutSecretValue GetSecretValue DeleteSecret"),
+    *on(f"{LOGS}:/{PROJECT}/mlflow", "logs: CreateLogGroup PutRetentionPolicy DeleteLogGroup"),
+    *on(f"{ROLE}/{PROJECT}-training", "iam: CreateRole PutRolePolicy DeleteRolePolicy DeleteRole"),
+    *on(f"{ROLE}/{PROJECT}-training", "iam: PassRole", iam__PassedToService="sagemaker.amazonaws.com"),
+    *on(f"{ROLE}/{PROJECT}-mlflow-server", "iam: PassRole", iam__PassedToService="ec2.amazonaws.com"),
+    *on(f"{ROLE}/{PROJECT}-mlflow", "iam: PassRole", iam__PassedToService="cloudformation.amazonaws.com"),
+    *on(f"{ROLE}/{PROJECT}-mlflow-office-hours", "iam: PassRole", iam__PassedToService="scheduler.amazonaws.com"),
+    *on(f"arn:aws:ssm:{HERE}:parameter/{PROJECT}/mode", "ssm: PutParameter GetParameters DeleteParameter"),
+    *on(f"{SAGEMAKER}:domain/{DOMAIN}", "sagemaker: CreateDomain UpdateDomain DescribeDomain DeleteDomain"),
+    *on(f"{SAGEMAKER}:user-profile/{DOMAIN}/default", "sagemaker: CreateUserProfile DeleteUserProfile"),
+    *on(f"{SAGEMAKER}:space/{DOMAIN}/default-jupyterlab", "sagemaker: CreateSpace DeleteSpace"),
+    *on(SERVER, "sagemaker: CreateMlflowTrackingServer DeleteMlflowTrackingServer DescribeMlflowTrackingServer"),
+    *on(APP, "sagemaker: DescribeMlflowApp DeleteMlflowApp"),
+    *on(JOB_NAME, "sagemaker: CreateTrainingJob DescribeTrainingJob StopTrainingJob"),
+    *on(STACK, "cloudformation: CreateStack DescribeStacks UpdateStack DeleteStack"),
+    *on(f"arn:aws:ecr:{HERE}:repository/{PROJECT}-training", "ecr: CreateRepository PutImage UploadLayerPart"),
+    *on(f"arn:aws:sns:{HERE}:{PROJECT}-alarms", "sns: CreateTopic Subscribe DeleteTopic"),
+    *on(INSTANCE, "ec2: RunInstances"),
+    *on(INSTANCE, "ec2: TerminateInstances", aws__ResourceTag_Project=PROJECT),
+    *on(f"{EC2}:vpc/vpc-0abc", "ec2: DeleteVpc", aws__ResourceTag_Project=PROJECT),
+    *on(f"{EC2}:vpc/vpc-0abc", "ec2: CreateTags", aws__RequestTag_Project=PROJECT),
+    *on(f"arn:aws:iam::{ACCOUNT}:policy/{PROJECT}-deploy-look", "iam: GetPolicy GetPolicyVersion"),
+    *on(
+        f"{ROLE}/aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS",
+        "iam: CreateServiceLinkedRole",
+        iam__AWSServiceName="rds.amazonaws.com",
+    ),
+    *on("*", "ec2: DescribeInstances DescribeVpcs"),
+    *on("*", "ecr: GetAuthorizationToken"),
+]
+GITHUB = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
+ISSUER = "token.actions.githubusercontent.com"
+
+
+def github(subject: str, audience: str = "sts.amazonaws.com") -> Request:
+    claims = {f"{ISSUER}:aud": audience, f"{ISSUER}:sub": subject}
+    return Request("sts:AssumeRoleWithWebIdentity", f"{ROLE}/any", claims, GITHUB)
+
+
+# deployment and role: what it needs
+NEEDS = {
+    ("custom", f"{PROJECT}-training"): Needs(TRAINING, assumed_by("sagemaker.amazonaws.com")),
+    ("custom", f"{PROJECT}-mlflow-server"): Needs(
+        [
+            *STORE,
+            *on(SECRET, "secretsmanager: GetSecretValue"),
+            *on(SERVER_LOGS, "logs: DescribeLogStreams"),
+            *on(f"{SERVER_LOGS}server", "logs: CreateLogStream PutLogEvents"),
+            *on(INSTANCE, "ssm: UpdateInstanceInformation"),
+            *on("*", "ssmmessages: CreateControlChannel CreateDataChannel OpenControlChannel OpenDataChannel"),
+        ],
+        assumed_by("ec2.amazonaws.com"),
+    ),
+    ("custom", f"{PROJECT}-mlflow-office-hours"): Needs(
+        [*on(INSTANCE, "ec2: StartInstances StopInstances"), *on(DATABASE, "rds: StartDBInstance StopDBInstance")],
+        assumed_by("scheduler.amazonaws.com"),
+    ),
+    ("custom", f"{PROJECT}-deploy"): Needs(
+        DEPLOY,
+        [github("repo:acme/detector:ref:refs/heads/main"), github("repo:acme/detector:environment:production")],
+        never=[
+            *on(f"{ROLE}/{PROJECT}-deploy", "iam: DeleteRole DeleteRolePolicy PutRolePolicy UpdateAssumeRolePolicy"),
+            *on(f"{ROLE}/{PROJECT}-deploy", "iam: PassRole", iam__PassedToService="ec2.amazonaws.com"),
+            *on(f"arn:aws:iam::{ACCOUNT}:policy/{PROJECT}-deployment", "iam: GetPolicy"),
+        ],
+        complete=False,
+    ),
+    ("studio-app", f"{PROJECT}-training"): Needs(
+        TRAINING + on(APP, "sagemaker: CallMlflowAppApi DescribeMlflowApp"), assumed_by("sagemaker.amazonaws.com")
+    ),
+    ("studio-server", f"{PROJECT}-training"): Needs(
+        TRAINING + mlflow(RUN_CALLS) + on(SERVER, "sagemaker: DescribeMlflowTrackingServer"),
+        assumed_by("sagemaker.amazonaws.com"),
+    ),
+    ("studio-app", f"{PROJECT}-mlflow"): Needs(STORE, assumed_by("sagemaker.amazonaws.com")),
+    ("studio-server", f"{PROJECT}-mlflow"): Needs(STORE, assumed_by("sagemaker.amazonaws.com")),
+    ("studio-app", f"{PROJECT}-studio-user"): Needs(
+        USER + on(APP, "sagemaker: CallMlflowAppApi CreatePresignedMlflowAppUrl DescribeMlflowApp"),
+        assumed_by("sagemaker.amazonaws.com"),
+    ),
+    ("studio-server", f"{PROJECT}-studio-user"): Needs(
+        [
+            *USER,
+            *mlflow(f"{RUN_CALLS} {PERSON_CALLS}"),
+            *on("*", "sagemaker-mlflow: AccessUI"),
+            *on(SERVER, "sagemaker: CreatePresignedMlflowTrackingServerUrl DescribeMlflowTrackingServer"),
+        ],
+        assumed_by("sagemaker.amazonaws.com"),
+    ),
+}

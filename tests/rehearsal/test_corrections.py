@@ -1,0 +1,88 @@
+"""What moto gets wrong and the extension puts right; without it a second plan is not empty, or a bucket stays shut."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.rehearsal.conftest import Aws, wait_for
+
+TLS_ONLY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": ["arn:aws:s3:::shut", "arn:aws:s3:::shut/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    ],
+}
+
+
+def test_a_bucket_that_demands_tls_can_be_used_over_loopback(aws: Aws) -> None:
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="shut")
+    s3.put_bucket_policy(Bucket="shut", Policy=json.dumps(TLS_ONLY))
+    s3.put_object(Bucket="shut", Key="a", Body=b"a")
+    assert s3.get_object(Bucket="shut", Key="a")["Body"].read() == b"a"
+    assert json.loads(s3.get_bucket_policy(Bucket="shut")["Policy"]) == TLS_ONLY
+
+
+def test_a_firewall_rule_that_names_a_group_keeps_its_description(aws: Aws) -> None:
+    ec2 = aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    group = ec2.create_security_group(GroupName="a", Description="a", VpcId=vpc)["GroupId"]
+    peer = {"UserIdGroupPairs": [{"GroupId": group, "Description": "jobs"}]}
+    permission = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, **peer}
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
+    rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]
+    assert [rule.get("Description") for rule in rules if not rule["IsEgress"]] == ["jobs"]
+
+
+def test_a_database_parameter_that_was_set_is_said_to_come_from_a_user(aws: Aws) -> None:
+    rds, name = aws.client("rds"), {"DBParameterGroupName": "mysql"}
+    rds.create_db_parameter_group(**name, DBParameterGroupFamily="mysql8.4", Description="x")
+    given = {"ParameterName": "slow_query_log", "ParameterValue": "1", "ApplyMethod": "immediate"}
+    rds.modify_db_parameter_group(**name, Parameters=[given])
+    assert rds.describe_db_parameters(**name)["Parameters"] == [{**given, "Source": "user"}]
+
+
+def test_the_tags_of_a_launch_template_are_no_part_of_its_versions(aws: Aws) -> None:
+    ec2 = aws.client("ec2")
+    tags = [{"Key": "Project", "Value": "yolops"}]
+    ec2.create_launch_template(
+        LaunchTemplateName="server",
+        LaunchTemplateData={"TagSpecifications": [{"ResourceType": "instance", "Tags": tags}]},
+        TagSpecifications=[{"ResourceType": "launch-template", "Tags": tags}],
+    )
+    [version] = ec2.describe_launch_template_versions(LaunchTemplateName="server")["LaunchTemplateVersions"]
+    assert [item["ResourceType"] for item in version["LaunchTemplateData"]["TagSpecifications"]] == ["instance"]
+
+
+def test_a_terminated_instance_is_no_longer_found_by_its_tags(aws: Aws) -> None:
+    ec2, tagging = aws.client("ec2"), aws.client("resourcegroupstaggingapi")
+
+    def tagged() -> list[Any]:
+        return tagging.get_resources(ResourceTypeFilters=["ec2:instance"])["ResourceTagMappingList"]
+
+    image = ec2.describe_images()["Images"][0]["ImageId"]
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": "Project", "Value": "yolops"}]}]
+    run = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=tags)
+    assert len(tagged()) == 1
+    ec2.terminate_instances(InstanceIds=[run["Instances"][0]["InstanceId"]])
+    assert tagged() == []
+
+
+def test_what_pickle_alone_could_not_keep_is_kept(aws: Aws) -> None:
+    acm, snapshot = aws.client("acm"), aws.root / ".yolops/rehearsal/aws.pickle"
+    certificate = acm.request_certificate(DomainName="mlflow.example.com", ValidationMethod="DNS")["CertificateArn"]
+    aws.client("ssm").put_parameter(Name="/yolops/mode", Value="custom", Type="String")
+    wait_for(lambda: snapshot.exists() and b"mlflow.example.com" in snapshot.read_bytes(), True)
+    aws.rehearsal.stop()
+    aws.rehearsal.start()
+    acm = aws.client("acm")
+    assert acm.describe_certificate(CertificateArn=certificate)["Certificate"]["DomainName"] == "mlflow.example.com"
+    assert aws.client("s3").get_object(Bucket="shut", Key="a")["Body"].read() == b"a"
+    assert aws.client("ssm").get_parameter(Name="/yolops/mode")["Parameter"]["Value"] == "custom"

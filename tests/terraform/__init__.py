@@ -1,0 +1,1 @@
+"""What `terraform/` is, and what it promises."""
