@@ -23,13 +23,14 @@ locals {
   runs_may_go = var.discard_runs || startswith(local.migrated, "${var.deployment_mode}->")
 }
 
+# No parameter here has an `insecure_value`: after an import, provider 5.100 would change it in every apply.
 resource "aws_ssm_parameter" "mode" {
   #checkov:skip=CKV2_AWS_34:the name of the mode is no secret
   #checkov:skip=CKV_AWS_337:as above
-  name           = "/${var.project_name}/mode"
-  description    = "Deployment mode of ${var.project_name}"
-  type           = "String"
-  insecure_value = var.deployment_mode
+  name        = "/${var.project_name}/mode"
+  description = "Deployment mode of ${var.project_name}"
+  type        = "String"
+  value       = var.deployment_mode
 
   lifecycle {
     precondition {
@@ -49,10 +50,10 @@ resource "aws_ssm_parameter" "mode" {
 resource "aws_ssm_parameter" "studio_mlflow" {
   #checkov:skip=CKV2_AWS_34:the kind of MLflow is no secret
   #checkov:skip=CKV_AWS_337:as above
-  name           = "/${var.project_name}/studio_mlflow"
-  description    = "Kind of the managed MLflow of ${var.project_name}"
-  type           = "String"
-  insecure_value = var.deployment_mode == "studio" ? var.studio_mlflow : "none"
+  name        = "/${var.project_name}/studio_mlflow"
+  description = "Kind of the managed MLflow of ${var.project_name}"
+  type        = "String"
+  value       = var.deployment_mode == "studio" ? var.studio_mlflow : "none"
 
   lifecycle {
     precondition {
@@ -69,24 +70,24 @@ resource "aws_ssm_parameter" "studio_mlflow" {
 resource "aws_ssm_parameter" "migrated" {
   #checkov:skip=CKV2_AWS_34:two names of modes are no secret
   #checkov:skip=CKV_AWS_337:as above
-  name           = "/${var.project_name}/migrated"
-  description    = "Which move of the runs of ${var.project_name} is complete"
-  type           = "String"
-  insecure_value = "none"
+  name        = "/${var.project_name}/migrated"
+  description = "Which move of the runs of ${var.project_name} is complete"
+  type        = "String"
+  value       = "none"
 
   lifecycle {
-    ignore_changes       = [insecure_value]
-    replace_triggered_by = [aws_ssm_parameter.mode.insecure_value]
+    ignore_changes       = [value]
+    replace_triggered_by = [aws_ssm_parameter.mode.value]
   }
 }
 
 resource "aws_ssm_parameter" "runs" {
   #checkov:skip=CKV2_AWS_34:one of two words, no secret
   #checkov:skip=CKV_AWS_337:as above
-  name           = "/${var.project_name}/runs"
-  description    = "Whether the runs of ${var.project_name} are protected"
-  type           = "String"
-  insecure_value = local.runs_may_go ? "may go" : "protected"
+  name        = "/${var.project_name}/runs"
+  description = "Whether the runs of ${var.project_name} are protected"
+  type        = "String"
+  value       = local.runs_may_go ? "may go" : "protected"
 
   depends_on = [module.custom]
 }

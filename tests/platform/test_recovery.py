@@ -57,23 +57,18 @@ class FakeTerraform:
                 for address, after in creates
             ],
         }
-        self.imported: dict[str, str] = {}
-        self.refuses_all = False
-        self.refuses: set[str] = set()
+
+        self.forgotten: list[str] = []
 
     def plan(self, *, refresh: bool) -> dict[str, Any]:
         assert not refresh
         return self.shown
 
-    def import_all(self, identities: dict[str, str]) -> None:
-        if self.refuses_all:
-            raise YolopsError("not all at once")
-        self.imported |= identities
+    def import_all(self, identities: dict[str, str]) -> Iterator[tuple[str, YolopsError | None]]:
+        yield from ((address, None) for address in identities)
 
-    def import_resource(self, address: str, identity: str) -> None:
-        if address in self.refuses:
-            raise YolopsError(f"{address}: no")
-        self.imported[address] = identity
+    def forget(self, addresses: list[str]) -> None:
+        self.forgotten += addresses
 
 
 def recovery(terraform: FakeTerraform, aws: FakeAws) -> Recovery:
@@ -90,7 +85,6 @@ def test_what_exists_is_found_and_what_does_not_is_left_to_be_created() -> None:
     found = recovery(terraform, aws).search()
     assert found.orphans == (Orphan("aws_iam_role.training", "aws_iam_role", "cells-training"),)
     assert not found.unclear
-    assert not found.waiting
 
 
 def test_what_belongs_to_another_project_is_not_taken() -> None:
@@ -121,9 +115,13 @@ def test_two_that_look_alike_are_named_and_none_is_taken() -> None:
     assert found.unclear == ("aws_vpc.own: which of vpc-1, vpc-2 it is cannot be told",)
 
 
-def test_what_depends_on_something_unknown_is_waited_for() -> None:
-    terraform = FakeTerraform(("aws_route.internet", {"destination_cidr_block": "0.0.0.0/0", "route_table_id": None}))
-    assert recovery(terraform, FakeAws()).search().waiting
+def test_what_would_be_made_anew_after_its_import_is_left_out_of_the_state_again() -> None:
+    terraform = FakeTerraform(("aws_vpc.own", {"tags_all": TAGS}))
+    asked = recovery(terraform, FakeAws(describe_vpcs={"Vpcs": [{"VpcId": "vpc-1"}]}))
+    list(asked.adopt(asked.search().orphans))
+    terraform.shown["resource_changes"][0]["change"]["actions"] = ["delete", "create"]
+    assert asked.search().unclear == ("aws_vpc.own: exists, but would be made anew to be what the configuration says",)
+    assert terraform.forgotten == ["aws_vpc.own"]
 
 
 def test_an_aws_that_refuses_to_answer_is_not_taken_for_one_where_nothing_is() -> None:
@@ -131,17 +129,6 @@ def test_an_aws_that_refuses_to_answer_is_not_taken_for_one_where_nothing_is() -
     aws = FakeAws(get_role=AwsError("AWS iam get_role: not allowed", "", "AccessDenied"))
     with pytest.raises(AwsError, match="not allowed"):
         recovery(terraform, aws).search()
-
-
-def test_what_cannot_be_imported_together_is_imported_one_by_one() -> None:
-    terraform = FakeTerraform()
-    terraform.refuses_all = True
-    terraform.refuses = {"aws_vpc.b"}
-    orphans = [Orphan("aws_vpc.a", "aws_vpc", "vpc-1"), Orphan("aws_vpc.b", "aws_vpc", "vpc-2")]
-    results = {orphan.address: problem for orphan, problem in recovery(terraform, FakeAws()).adopt(orphans)}
-    assert results["aws_vpc.a"] is None
-    assert str(results["aws_vpc.b"]) == "aws_vpc.b: no"
-    assert terraform.imported == {"aws_vpc.a": "vpc-1"}
 
 
 APP = "arn:aws:sagemaker:eu-central-1:123456789012:mlflow-app/app-1"

@@ -201,10 +201,11 @@ def test_resources_can_be_forgotten_and_imported_again(terraform: Terraform) -> 
     identity = next(item["values"]["id"] for item in terraform.resources() if item["name"] == "last")
     terraform.forget(["terraform_data.last"])
     assert "terraform_data.last" not in addresses(terraform)
-    terraform.import_resource("terraform_data.last", identity)
+    assert list(terraform.import_all({"terraform_data.last": identity})) == [("terraform_data.last", None)]
     assert "terraform_data.last" in addresses(terraform)
-    with pytest.raises(YolopsError, match="terraform import: "):
-        terraform.import_resource("terraform_data.last", identity)
+    [(_, problem)] = terraform.import_all({"terraform_data.last": identity})
+    assert problem is not None
+    assert "already managing" in problem.message
 
 
 def test_arguments_and_logs_hold_no_value_that_is_secret(terraform: Terraform) -> None:

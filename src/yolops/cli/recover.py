@@ -73,6 +73,4 @@ def _import_all(recovery: Recovery, console: Console, *, yes: bool) -> tuple[lis
                 console.note(f"imported  {orphan.address}")
             else:
                 failed[orphan.address] = f"{orphan.address}: {problem.message}"
-        if not found.waiting:
-            return imported, [*failed.values(), *found.unclear]
     return imported, [*failed.values(), "there may be more; run yolops recover again"]

@@ -14,7 +14,7 @@ from yolops import process
 from yolops.aws import AwsError, aws_errors
 from yolops.errors import YolopsError
 from yolops.platform import state_lock
-from yolops.platform.adoption import RULES, is_foreign, question
+from yolops.platform.adoption import is_foreign, question
 from yolops.platform.terraform import managed_resources
 
 if TYPE_CHECKING:
@@ -56,12 +56,10 @@ class Found:
     Attributes:
         orphans: what can be imported.
         unclear: what cannot, with the reason, in lines.
-        waiting: there are things that can be looked for only when others have been imported.
     """
 
     orphans: tuple[Orphan, ...]
     unclear: tuple[str, ...]
-    waiting: bool
 
 
 class Recovery:
@@ -80,6 +78,7 @@ class Recovery:
         self._project = project
         self._say = say
         self._account = ""
+        self._adopted: set[str] = set()
 
     def take_over(self) -> Lock | None:
         """Make sure that nothing of the killed apply runs or holds the lock, and return the lock that was left.
@@ -107,13 +106,14 @@ class Recovery:
         }
         orphans: list[Orphan] = []
         unclear: list[str] = []
-        waiting = False
         for item in shown.get("resource_changes", []):
+            if item["address"] in self._adopted and "delete" in item["change"]["actions"]:
+                self._terraform.forget([item["address"]])
+                unclear.append(f"{item['address']}: exists, but would be made anew to be what the configuration says")
             if item["change"]["actions"] != ["create"]:
                 continue
             rule = question(item["type"], item["change"]["after"], self._account, self._project)
             if rule is None:
-                waiting = waiting or item["type"] in RULES
                 continue
             identities = [one for one in self._ask(rule) if (item["type"], one) not in known]
             if len(identities) == 1:
@@ -121,29 +121,22 @@ class Recovery:
                 orphans.append(Orphan(item["address"], item["type"], identities[0]))
             elif identities:
                 unclear.append(f"{item['address']}: which of {', '.join(identities)} it is cannot be told")
-        return Found(tuple(orphans), tuple(unclear), waiting)
+        return Found(tuple(orphans), tuple(unclear))
 
     def adopt(self, orphans: Sequence[Orphan]) -> Iterator[tuple[Orphan, YolopsError | None]]:
-        """Import what exists, all at once or else one by one, and yield each with what went wrong."""
+        """Import what exists, and yield each with what went wrong."""
         for orphan in orphans:
             self._wait_until_created(orphan)
-        try:
-            self._terraform.import_all({orphan.address: orphan.identity for orphan in orphans})
-        except YolopsError:
-            yield from ((orphan, self._import(orphan)) for orphan in orphans)
-        else:
-            yield from ((orphan, None) for orphan in orphans)
+        by_address = {orphan.address: orphan for orphan in orphans}
+        identities = {orphan.address: orphan.identity for orphan in orphans}
+        for address, problem in self._terraform.import_all(identities):
+            if problem is None:
+                self._adopted.add(address)
+            yield by_address[address], problem
 
     def finish(self) -> None:
         """Take note that the killed apply has been dealt with."""
         self._terraform.forget_kill()
-
-    def _import(self, orphan: Orphan) -> YolopsError | None:
-        try:
-            self._terraform.import_resource(orphan.address, orphan.identity)
-        except YolopsError as error:
-            return error
-        return None
 
     def _wait_for_terraform(self) -> None:
         """Let a Terraform finish whose yolops was killed; refuse to go near one that somebody watches."""

@@ -6,18 +6,18 @@ With TF_CLI_CONFIG_FILE, TF_PLUGIN_CACHE_DIR and the like it does what it always
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolops import process
 from yolops.errors import YolopsError
-from yolops.platform import terraform_run
+from yolops.platform import bare_configuration, terraform_run
 from yolops.platform.configuration import fingerprint
-from yolops.platform.plan import Action, read_plan
 from yolops.platform.terraform_run import Ended, failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from yolops.platform.terraform_run import Event
 
@@ -25,7 +25,6 @@ ENVIRONMENT = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "
 # Reading a state or a plan; the provider may have to be started for its schema.
 READ_PATIENCE_S = 300.0
 NO_CHANGE, CHANGES = 0, 2
-IMPORTS = "yolops-imports.tf"
 MEND = "mend what it names, then try again"
 GO_ON = "mend what it names, then go on with `yolops up`; if something exists already: yolops recover"
 
@@ -152,35 +151,27 @@ class Terraform:
         ended = self._stream("plan", *arguments, good=(NO_CHANGE, CHANGES), log="drift")
         return sorted(_changed(ended.events, "resource_drift") & _changed(ended.events, "planned_change"))
 
-    def import_all(self, identities: Mapping[str, str]) -> None:
-        """Put things that exist into the state, all at once, and make them what the configuration says.
+    def import_all(self, identities: Mapping[str, str]) -> Iterator[tuple[str, YolopsError | None]]:
+        """Put things that exist into the state, one by one, and yield the address of each with what went wrong.
 
         Args:
             identities: by address, what `import` calls each.
-
-        Raises:
-            YolopsError: one of them cannot be imported as it is; then none is.
         """
-        blocks = (f"import {{\n  to = {address}\n  id = {_quoted(item)}\n}}\n" for address, item in identities.items())
-        file = self.directory / IMPORTS
+        bare = self.records / "import"
+        providers = self.directory / ".terraform" / "providers"
         try:
-            file.write_text("# Written by `yolops recover`, which removes it.\n" + "".join(blocks), encoding="utf-8")
-            planned = read_plan(self.plan(targets=list(identities), refresh=False))
-            lost = [change.address for change in planned.changes if change.action in {Action.DESTROY, Action.REPLACE}]
-            if lost:
-                raise YolopsError(f"{lost[0]}: is not what the configuration says, and would be made anew", MEND)
-            self._stream("apply", "-json", "-input=false", str(self._plan_file))
+            bare_configuration.write(bare, identities, self.directory)
+            installed = [f"-plugin-dir={providers.resolve()}"] if providers.is_dir() else []
+            self._stream("init", "-json", "-input=false", *installed, cwd=bare)
+            for address, identity in identities.items():
+                try:
+                    self._stream("import", "-input=false", "-no-color", address, identity, cwd=bare)
+                except YolopsError as error:
+                    yield address, error
+                else:
+                    yield address, None
         finally:
-            file.unlink(missing_ok=True)
-            self._plan_file.unlink(missing_ok=True)
-
-    def import_resource(self, address: str, identity: str) -> None:
-        """Put something that exists into the state.
-
-        Raises:
-            YolopsError: there is no such thing, or it is in the state already.
-        """
-        self._stream("import", "-input=false", address, identity)
+            shutil.rmtree(bare, ignore_errors=True)
 
     def forget(self, addresses: Sequence[str]) -> None:
         """Take resources out of the state; they stay as they are."""
@@ -191,17 +182,26 @@ class Terraform:
         """Take the lock of the state away from an owner who is dead."""
         self._stream("force-unlock", "-force", lock_id)
 
-    def _stream(self, command: str, *arguments: str, good: tuple[int, ...] = (0,), log: str = "") -> Ended:
-        ended = self._run(command, arguments, lambda _: None, log)
+    def _stream(
+        self, command: str, *arguments: str, good: tuple[int, ...] = (0,), log: str = "", cwd: Path | None = None
+    ) -> Ended:
+        ended = self._run(command, arguments, lambda _: None, log, cwd)
         ended.raise_interruption()
         if ended.code not in good:
             raise failure(command, ended, MEND)
         return ended
 
-    def _run(self, command: str, arguments: Sequence[str], tell: Callable[[Event], object], log: str = "") -> Ended:
+    def _run(
+        self,
+        command: str,
+        arguments: Sequence[str],
+        tell: Callable[[Event], object],
+        log: str = "",
+        cwd: Path | None = None,
+    ) -> Ended:
         return terraform_run.run(
             [self._binary, command, *arguments],
-            cwd=self.directory,
+            cwd=cwd or self.directory,
             env=ENVIRONMENT,
             log=self.records / f"{log or command}.jsonl",
             tell=tell,
@@ -220,11 +220,6 @@ class Terraform:
     def _fingerprint(self) -> str:
         """Return what stays the same as long as `init` need not run: the code, and that its result is there."""
         return f"{fingerprint(self.directory)} {(self.directory / '.terraform').is_dir()}"
-
-
-def _quoted(text: str) -> str:
-    """Return a string as HCL writes it."""
-    return json.dumps(text).replace("${", "$${").replace("%{", "%%{")
 
 
 def _changed(events: Sequence[Event], kind: str) -> set[str]:

@@ -61,6 +61,10 @@ resource "aws_sagemaker_domain" "studio" {
   retention_policy {
     home_efs_file_system = "Delete"
   }
+
+  lifecycle {
+    ignore_changes = [retention_policy] # unknown after an import: the domain and its files would be made anew
+  }
 }
 
 resource "aws_sagemaker_user_profile" "user" {

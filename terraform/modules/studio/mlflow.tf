@@ -38,6 +38,10 @@ resource "aws_cloudformation_stack" "mlflow" {
   })
 
   depends_on = [aws_iam_role_policy.mlflow]
+
+  lifecycle {
+    ignore_changes = [on_failure] # unknown after an import: the MLflow and its runs would be made anew
+  }
 }
 
 # The provider waits for it as long as it takes, 30 minutes at most.
