@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from yolops.errors import YolopsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 CONNECT_PATIENCE_S = 10
 READ_PATIENCE_S = 60
@@ -94,6 +94,22 @@ class Aws:
             return
         with aws_errors(f"{service} {operation}"):
             yield from client.get_paginator(operation).paginate(**parameters)
+
+    def signed(self, service: str, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> dict[str, str]:
+        """Return the headers of a request with its signature (Signature Version 4) among them.
+
+        Raises:
+            AwsError: there are no credentials.
+        """
+        boto3, _ = _boto3()
+        from botocore.auth import SigV4Auth
+        from botocore.awsrequest import AWSRequest
+
+        with aws_errors(f"credentials for {service}"):
+            self._session = self._session or boto3.session.Session(region_name=self.region)
+            request = AWSRequest(method, url, dict(headers), body)
+            SigV4Auth(self._session.get_credentials(), service, self.region).add_auth(request)
+        return dict(request.headers.items())
 
     def account(self) -> str:
         """Return the number of the account; the cheapest question that only valid credentials answer.

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.rehearsal import PROJECT, REGION, Rehearsed
+from yolops.datasets.sample import write_sample
 
 pytestmark = pytest.mark.timeout(1500)
 KEPT = "datasets/cells/manifest.json"
@@ -24,6 +25,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory, provider: dict[str, str])
     rehearsed = Rehearsed(tmp_path_factory.mktemp("aws"), provider)
     rehearsed("init", "--mode", "studio", "--project", PROJECT, "--region", REGION, "--yes")
     rehearsed.settings(delete_bucket_contents="true", db_snapshot_on_destroy="false", admin_access='"ssm"')
+    write_sample(rehearsed.root / "shapes", images=(24, 8, 4))
     try:
         rehearsed("up", "--yes")
         yield rehearsed
@@ -35,6 +37,21 @@ def test_studio_mode_takes_a_run_by_its_arn_and_a_second_plan_is_empty(platform:
     assert platform.outputs()["tracking_uri"].startswith("arn:aws:sagemaker:")
     assert platform.log_a_run() == "0.9 1"
     assert platform.json("plan")["empty"], platform("plan")
+
+
+def _trains_a_model(platform: Rehearsed) -> None:
+    """Train, and find the run and the model again; nothing says where the platform is but the workspace."""
+    mode = platform.outputs()["deployment_mode"]
+    arguments = ("--epochs", "1", "--imgsz", "64", "--batch", "8", "--name", mode, "--register-as", "cells")
+    platform("train", "shapes/data.yaml", *arguments)
+    assert [(run["name"], run["status"]) for run in platform.json("runs", "list", "--experiment", "shapes")] == [
+        (mode, "FINISHED")
+    ]
+    assert [model["name"] for model in platform.json("models", "list")] == ["cells"]
+
+
+def test_the_same_train_command_works_with_managed_mlflow(platform: Rehearsed) -> None:
+    _trains_a_model(platform)
 
 
 def test_a_switch_that_would_lose_runs_is_refused_with_the_command_that_moves_them(platform: Rehearsed) -> None:
@@ -55,6 +72,8 @@ def test_one_line_switches_to_custom_and_back_and_the_bucket_stays_as_it_is(plat
         platform.settings(deployment_mode=f'"{mode}"', discard_runs="true")
         platform("up", "--yes")
         assert platform.log_a_run() == "0.9 1"
+        if mode == "custom":
+            _trains_a_model(platform)
         assert platform.json("plan")["empty"], platform("plan")
         after = platform.outputs()
         assert after.keys() >= SHARED

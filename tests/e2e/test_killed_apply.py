@@ -66,3 +66,23 @@ def test_recover_and_up_finish_an_apply_that_was_killed_and_leave_no_orphan(
     assert len(vpcs) == 1, "what was created before the kill was created again"
     workspace("destroy", "--yes", PROJECT, "--discard-runs")
     assert workspace.unimplemented() == []
+
+
+@pytest.mark.parametrize("mode", ["studio", "custom"] if POINTS > 1 else ["studio"])
+def test_recover_and_up_find_everything_again_when_the_whole_state_is_lost(workspace: Rehearsed, mode: str) -> None:
+    workspace("init", "--mode", mode, "--project", PROJECT, "--region", REGION, "--yes")
+    workspace.settings(delete_bucket_contents="true", db_snapshot_on_destroy="false", admin_access='"ssm"')
+    workspace("up", "--yes")
+    uri = workspace.outputs()["tracking_uri"]
+    assert workspace.log_a_run() == "0.9 1"
+    for state in (workspace.root / ".yolops" / "rehearsal" / "terraform").glob("terraform.tfstate*"):
+        state.unlink()
+
+    workspace("recover", "--yes")
+    planned = workspace.json("plan")
+    assert {change["action"] for change in planned["changes"]} == {"create", "change"}, planned
+    workspace("up", "--yes")
+    assert workspace.json("plan")["empty"], workspace("plan")
+    assert workspace.outputs()["tracking_uri"] == uri, "the runs are on the server that was there before"
+    assert workspace.log_a_run() == "0.9 1"
+    assert workspace.unimplemented() == []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from yolops.errors import UsageError, YolopsError
+from yolops.errors import UsageError
 
 if TYPE_CHECKING:
     from yolops.cli.console import Console
@@ -42,22 +42,20 @@ class Session:
         """Return what questions to the MLflow server of the running platform are asked with.
 
         Raises:
-            YolopsError: no platform is running, or it is managed by SageMaker.
+            YolopsError: no platform is running.
         """
+        from yolops.tracking.managed import managed_mlflow
         from yolops.tracking.rest import Credentials, MlflowRest
 
+        uri = self.outputs().tracking_uri
+        if uri.startswith("arn:"):
+            return managed_mlflow(uri)
         # The names are those of MLflow's own client.
         credentials = Credentials(
             username=os.environ.get("MLFLOW_TRACKING_USERNAME", ""),
             password=os.environ.get("MLFLOW_TRACKING_PASSWORD", ""),
             token=os.environ.get("MLFLOW_TRACKING_TOKEN", ""),
         )
-        uri = self.outputs().tracking_uri
-        if uri.startswith("arn:"):
-            raise YolopsError(
-                f"{uri}: managed MLflow answers only signed requests, which this command does not make yet",
-                "look at its runs in the browser: yolops ui",
-            )
         return MlflowRest(uri, credentials)
 
     def outputs(self) -> Outputs:

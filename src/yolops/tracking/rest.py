@@ -13,9 +13,12 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from yolops.errors import YolopsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TIMEOUT_S = 30.0
 
@@ -52,11 +55,19 @@ class MlflowRest:
     Args:
         tracking_uri: an http or https address.
         credentials: how to log in.
+        sign: adds to a request what the server asks for instead of credentials.
     """
 
-    def __init__(self, tracking_uri: str, credentials: Credentials | None = None) -> None:
+    def __init__(
+        self,
+        tracking_uri: str,
+        credentials: Credentials | None = None,
+        *,
+        sign: Callable[[urllib.request.Request], None] = lambda _: None,
+    ) -> None:
         self.base = tracking_uri.rstrip("/")
         self._headers = (credentials or Credentials()).header()
+        self._sign = sign
         # A proxy of the environment must not stand between us and a server on this machine.
         local = urllib.parse.urlsplit(self.base).hostname in {"127.0.0.1", "localhost", "::1"}
         proxies = [urllib.request.ProxyHandler({})] if local else []
@@ -69,7 +80,9 @@ class MlflowRest:
             NotFoundError: there is no such thing.
             YolopsError: the server does not answer, or refuses.
         """
-        pairs = urllib.parse.urlencode({name: value for name, value in query.items() if value}, doseq=True)
+        pairs = urllib.parse.urlencode(
+            {name: value for name, value in query.items() if value}, doseq=True, quote_via=urllib.parse.quote
+        )
         return self._send(f"{endpoint}?{pairs}", None)
 
     def post(self, endpoint: str, **body: object) -> dict[str, Any]:
@@ -84,6 +97,7 @@ class MlflowRest:
     def _send(self, endpoint: str, body: bytes | None) -> dict[str, Any]:
         url = f"{self.base}/api/2.0/mlflow/{endpoint}"
         request = urllib.request.Request(url, body, {"Content-Type": "application/json", **self._headers})  # noqa: S310
+        self._sign(request)
         try:
             with self._opener.open(request, timeout=TIMEOUT_S) as answer:
                 found = json.load(answer)
@@ -112,6 +126,7 @@ def _translated(base: str, error: urllib.error.HTTPError) -> YolopsError:
         return NotFoundError(message, "see what there is: yolops runs list, yolops models list")
     if error.code in {401, 403}:
         return YolopsError(
-            f"{base}: MLflow lets you not in ({error.code})", "set MLFLOW_TRACKING_USERNAME and its password"
+            f"{base}: MLflow lets you not in ({error.code})",
+            "set MLFLOW_TRACKING_USERNAME and its password; managed MLflow asks for sagemaker-mlflow permissions",
         )
     return YolopsError(f"{base}: MLflow answered {error.code}: {message}", "see how it is: yolops status")

@@ -127,14 +127,18 @@ def _is_local(tracking_uri: str) -> bool:
 def send(spool: Spool) -> bool:
     """Send one spool in this process; return whether the server has all of it."""
     with importing():
-        from mlflow import MlflowClient
+        import mlflow
 
         from yolops.tracking.mlflow_server import MlflowServer
     from yolops.tracking.sender import Sender, Surroundings
     from yolops.tracking.system_metrics import SystemSampler, machine_monitors
 
     intent = spool.intent()
-    client = MlflowClient(intent.tracking_uri, registry_uri=intent.tracking_uri)
+    if intent.tracking_uri.startswith("arn:"):
+        mlflow.set_tracking_uri(
+            intent.tracking_uri
+        )  # AWS's plugin signs for the process's MLflow, not for the client's
+    client = mlflow.MlflowClient(intent.tracking_uri, registry_uri=intent.tracking_uri)
     server = MlflowServer(client)
     samplers: list[SystemSampler] = []
 

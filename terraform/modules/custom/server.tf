@@ -72,8 +72,9 @@ resource "aws_instance" "server" {
   }
 
   lifecycle {
-    # A new image of Debian must not replace the server by surprise; `terraform apply -replace` takes it.
-    ignore_changes = [ami]
+    # A new image of Debian must not replace the server by surprise; `terraform apply -replace` takes it. What an import
+    # does not know of the tags would be changed in every apply.
+    ignore_changes = [ami, volume_tags]
   }
 
   # Its first start needs them.

@@ -33,8 +33,7 @@ locals {
   }
   own_ids = {
     for kind in ["public", "private"] :
-    # Not by name: while subnets are imported one by one, some of them are missing.
-    kind => [for name, subnet in aws_subnet.own : subnet.id if startswith(name, "${kind}-")]
+    kind => [for name, subnet in local.subnets : aws_subnet.own[name].id if subnet.kind == kind]
   }
 }
 
