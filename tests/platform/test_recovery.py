@@ -122,6 +122,8 @@ def test_what_would_be_made_anew_after_its_import_is_left_out_of_the_state_again
     terraform.shown["resource_changes"][0]["change"]["actions"] = ["delete", "create"]
     assert asked.search().unclear == ("aws_vpc.own: exists, but would be made anew to be what the configuration says",)
     assert terraform.forgotten == ["aws_vpc.own"]
+    terraform.shown["resource_changes"][0]["change"]["actions"] = ["create"]
+    assert asked.search().orphans == (), "it is not imported a second time"
 
 
 def test_an_aws_that_refuses_to_answer_is_not_taken_for_one_where_nothing_is() -> None:

@@ -79,6 +79,7 @@ class Recovery:
         self._say = say
         self._account = ""
         self._adopted: set[str] = set()
+        self._refused: dict[str, str] = {}
 
     def take_over(self) -> Lock | None:
         """Make sure that nothing of the killed apply runs or holds the lock, and return the lock that was left.
@@ -109,8 +110,10 @@ class Recovery:
         for item in shown.get("resource_changes", []):
             if item["address"] in self._adopted and "delete" in item["change"]["actions"]:
                 self._terraform.forget([item["address"]])
-                unclear.append(f"{item['address']}: exists, but would be made anew to be what the configuration says")
-            if item["change"]["actions"] != ["create"]:
+                self._refused[item["address"]] = (
+                    f"{item['address']}: exists, but would be made anew to be what the configuration says"
+                )
+            if item["change"]["actions"] != ["create"] or item["address"] in self._refused:
                 continue
             rule = question(item["type"], item["change"]["after"], self._account, self._project)
             if rule is None:
@@ -121,7 +124,7 @@ class Recovery:
                 orphans.append(Orphan(item["address"], item["type"], identities[0]))
             elif identities:
                 unclear.append(f"{item['address']}: which of {', '.join(identities)} it is cannot be told")
-        return Found(tuple(orphans), tuple(unclear))
+        return Found(tuple(orphans), (*self._refused.values(), *unclear))
 
     def adopt(self, orphans: Sequence[Orphan]) -> Iterator[tuple[Orphan, YolopsError | None]]:
         """Import what exists, and yield each with what went wrong."""
