@@ -21,6 +21,9 @@ def up(
         typer.Option("--port", min=1024, max=65535, help="The port of MLflow; otherwise 5000 or the next free one."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="In AWS: apply the plan without asking.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="In AWS: wait until MLflow answers at its address.")
+    ] = True,
     as_json: Json = False,
 ) -> None:
     """Start the platform of this workspace; in AWS: show the plan, ask, apply it."""
@@ -32,10 +35,10 @@ def up(
     elif port is not None:
         raise UsageError("--port: only the server of local mode has a port to choose", "leave it out")
     else:
-        _up_in_aws(session, settings, console, yes=yes)
+        _up_in_aws(session, settings, console, yes=yes, wait=wait)
 
 
-def _up_in_aws(session: Session, settings: Settings, console: Console, *, yes: bool) -> None:
+def _up_in_aws(session: Session, settings: Settings, console: Console, *, yes: bool, wait: bool) -> None:
     from yolops.cli.deployment import apply, deployment_of, make_plan, plan_table
     from yolops.cli.questions import agrees
 
@@ -48,12 +51,13 @@ def _up_in_aws(session: Session, settings: Settings, console: Console, *, yes: b
             console.note("nothing was changed")
             raise typer.Exit(1)
         apply(deployment, plan, console)
-    with console.working("waiting until MLflow answers; a new server takes minutes ..."):
-        deployment.wait_until_healthy(lambda _: None)
+    if wait:
+        with console.working("waiting until MLflow answers; a new server takes minutes ..."):
+            deployment.wait_until_healthy(lambda _: None)
     outputs = deployment.outputs()
     console.data(
         {**outputs.as_dict(), "plan": plan.as_dict()},
-        f"MLflow answers: {outputs.ui_url}",
+        f"MLflow answers: {outputs.ui_url}" if wait else f"MLflow will answer: {outputs.ui_url}",
         f"For other programs: export MLFLOW_TRACKING_URI={outputs.tracking_uri}",
     )
 
