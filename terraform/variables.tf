@@ -19,8 +19,8 @@ variable "project_name" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.project_name))
-    error_message = "project_name has 3 to 32 characters: small letters, digits and hyphens, a letter first and no hyphen last."
+    condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.project_name)) && !strcontains(var.project_name, "--")
+    error_message = "project_name has 3 to 32 characters: small letters, digits and single hyphens, a letter first and no hyphen last."
   }
 
   validation {

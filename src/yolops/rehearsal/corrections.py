@@ -10,6 +10,7 @@ from moto.iam.access_control import IAMPolicy
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from moto.cloudtrail.models import CloudTrailBackend
     from moto.core.resource_tagging import TaggedResource
     from moto.ec2.models import EC2Backend
     from moto.ec2.models.launch_templates import LaunchTemplate
@@ -69,3 +70,12 @@ def tagged_machines(moto: Callable[..., Iterator[TaggedResource]]) -> Callable[.
         return (item for item in moto(self) if item.arn.rpartition("/")[2] not in gone)
 
     return iter_tagged_resources
+
+
+def delete_trail(moto: Callable[..., None]) -> Callable[..., None]:
+    """Return how a trail is deleted: by its ARN as well, of which moto says nothing and deletes nothing."""
+
+    def delete(self: CloudTrailBackend, name: str) -> None:
+        moto(self, name.rpartition("/")[2])
+
+    return delete

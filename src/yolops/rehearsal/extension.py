@@ -6,7 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import flask
+from moto.autoscaling.responses import AutoScalingResponse
 from moto.budgets.responses import BudgetsResponse
+from moto.cloudtrail.models import CloudTrailBackend
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend
 from moto.ec2.models.launch_templates import LaunchTemplate
@@ -18,7 +20,7 @@ from moto.sagemaker.models import SageMakerModelBackend
 from moto.sagemaker.responses import SageMakerResponse
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
-from yolops.rehearsal import addresses, budgets, corrections, domains, mlflow, resources, spaces, tags
+from yolops.rehearsal import addresses, autoscaling, budgets, corrections, domains, mlflow, resources, spaces, tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +44,7 @@ def install(managed: ManagedMlflow) -> None:
 
     _put(ElasticAddressBackend, "allocate_address", allocate_address)
     _install_corrections()
+    _put(AutoScalingResponse, "start_instance_refresh", _method(autoscaling.start_instance_refresh))
     for operation in (
         budgets.create_budget,
         budgets.update_budget,
@@ -60,6 +63,7 @@ def _install_corrections() -> None:
         (LaunchTemplate, "create_version", corrections.create_version),
         (FakeBucket, "get_permission", corrections.bucket_permission),
         (EC2Backend, "iter_tagged_resources", corrections.tagged_machines),
+        (CloudTrailBackend, "delete_trail", corrections.delete_trail),
     ):
         _put(owner, name, correct(getattr(owner, name)))
 
@@ -126,10 +130,10 @@ def _install_tags() -> None:
     _put(SageMakerModelBackend, "iter_tagged_resources", tags.tagged(SageMakerModelBackend.iter_tagged_resources))
 
 
-def _method(operation: Callable[[SageMakerResponse], Any]) -> Callable[[SageMakerResponse], Any]:
+def _method(operation: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Return an operation as a plain function: moto looks for nothing else."""
 
-    def method(call: SageMakerResponse) -> Any:
+    def method(call: Any) -> Any:
         return operation(call)
 
     return method

@@ -18,7 +18,8 @@ data "aws_route53_zones" "all" {
 }
 
 data "aws_route53_zone" "candidate" {
-  for_each = toset(try(data.aws_route53_zones.all["name"].ids, []))
+  # An account without any zone has no list of them at all.
+  for_each = toset(flatten([for all in data.aws_route53_zones.all : coalesce(all.ids, [])]))
 
   zone_id = each.value
 }
