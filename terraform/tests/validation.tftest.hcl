@@ -115,6 +115,20 @@ run "refuses_a_project_name_that_ends_with_a_hyphen" {
   expect_failures = [var.project_name]
 }
 
+run "refuses_two_hyphens_in_a_row_in_the_project_name" {
+  command = plan
+
+  module {
+    source = "./tests/settings"
+  }
+
+  variables {
+    project_name = "yolo--team"
+  }
+
+  expect_failures = [var.project_name]
+}
+
 run "refuses_a_project_name_that_aws_keeps_for_itself" {
   command = plan
 

@@ -92,20 +92,26 @@ def test_high_availability_in_an_existing_network_with_a_key_of_ones_own(platfor
 
 
 def test_office_hours_and_then_a_studio_with_a_tracking_server_of_its_own(platform: Rehearsed) -> None:
-    platform.settings(office_hours='{ start = "08:00", stop = "19:00", timezone = "Europe/Berlin" }')
+    platform.settings(
+        discard_runs="false", office_hours='{ start = "08:00", stop = "19:00", timezone = "Europe/Berlin" }'
+    )
     platform("up", "--yes")
     assert platform.json("plan")["empty"], platform("plan")
     schedules = platform.client("scheduler").list_schedules()["Schedules"]
     assert len(schedules) == 4
 
+    # The runs may go from now on only, so the first of two steps takes the protection of the database away.
     platform.settings(
+        discard_runs="true",
         deployment_mode='"studio"',
         office_hours="null",
         studio_mlflow='"tracking_server"',
         studio_users='["ada", "grace"]',
         enable_studio_code_editor="true",
     )
-    platform("up", "--yes")
+    release = platform.json("plan")
+    assert (release["then"], release["change"], release["destroy"]) == ("studio", len(release["changes"]), 0)
+    assert "the first of two steps" in platform("up", "--yes")
     assert ":mlflow-tracking-server/" in platform.outputs()["tracking_uri"]
     assert platform.log_a_run() == "0.9 1"
     assert platform.json("plan")["empty"], platform("plan")

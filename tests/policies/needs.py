@@ -166,11 +166,26 @@ DEPLOY = [
     *on(f"{ROLE}/{PROJECT}-mlflow", "iam: PassRole", iam__PassedToService="cloudformation.amazonaws.com"),
     *on(f"{ROLE}/{PROJECT}-mlflow-office-hours", "iam: PassRole", iam__PassedToService="scheduler.amazonaws.com"),
     *on(f"arn:aws:ssm:{HERE}:parameter/{PROJECT}/mode", "ssm: PutParameter GetParameters DeleteParameter"),
-    *on(f"{SAGEMAKER}:domain/{DOMAIN}", "sagemaker: CreateDomain UpdateDomain DescribeDomain DeleteDomain"),
-    *on(f"{SAGEMAKER}:user-profile/{DOMAIN}/default", "sagemaker: CreateUserProfile DeleteUserProfile"),
-    *on(f"{SAGEMAKER}:space/{DOMAIN}/default-jupyterlab", "sagemaker: CreateSpace DeleteSpace"),
+    *[
+        one
+        for place, kind in (
+            (f"{SAGEMAKER}:domain/{DOMAIN}", "Domain"),
+            (f"{SAGEMAKER}:user-profile/{DOMAIN}/default", "UserProfile"),
+            (f"{SAGEMAKER}:space/{DOMAIN}/default-jupyterlab", "Space"),
+            (APP, "MlflowApp"),
+        )
+        for one in (
+            *on(place, f"sagemaker: Create{kind}", aws__RequestTag_Project=PROJECT),
+            *on(
+                place,
+                "sagemaker: AddTags",
+                aws__RequestTag_Project=PROJECT,
+                sagemaker__TaggingAction=f"Create{kind}",
+            ),
+            *on(place, f"sagemaker: Update{kind} Describe{kind} Delete{kind}", aws__ResourceTag_Project=PROJECT),
+        )
+    ],
     *on(SERVER, "sagemaker: CreateMlflowTrackingServer DeleteMlflowTrackingServer DescribeMlflowTrackingServer"),
-    *on(APP, "sagemaker: DescribeMlflowApp DeleteMlflowApp"),
     *on(JOB_NAME, "sagemaker: CreateTrainingJob DescribeTrainingJob StopTrainingJob"),
     *on(STACK, "cloudformation: CreateStack DescribeStacks UpdateStack DeleteStack"),
     *on(f"arn:aws:ecr:{HERE}:repository/{PROJECT}-training", "ecr: CreateRepository PutImage UploadLayerPart"),
@@ -178,7 +193,7 @@ DEPLOY = [
     *on(INSTANCE, "ec2: RunInstances"),
     *on(INSTANCE, "ec2: TerminateInstances", aws__ResourceTag_Project=PROJECT),
     *on(f"{EC2}:vpc/vpc-0abc", "ec2: DeleteVpc", aws__ResourceTag_Project=PROJECT),
-    *on(f"{EC2}:vpc/vpc-0abc", "ec2: CreateTags", aws__RequestTag_Project=PROJECT),
+    *on(f"{EC2}:vpc/vpc-0abc", "ec2: CreateTags", aws__RequestTag_Project=PROJECT, ec2__CreateAction="CreateVpc"),
     *on(f"arn:aws:iam::{ACCOUNT}:policy/{PROJECT}-deploy-look", "iam: GetPolicy GetPolicyVersion"),
     *on(
         f"{ROLE}/aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS",

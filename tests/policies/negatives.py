@@ -29,6 +29,8 @@ OTHER_VALUES = {
     "ec2:Vpc": [f"{EC2}:vpc/vpc-0zzz"],
     "aws:ResourceTag/Project": ["acme"],
     "aws:RequestTag/Project": ["acme"],
+    "ec2:CreateAction": ["CreateImage"],
+    "sagemaker:TaggingAction": ["CreateEndpoint"],
     "aws:SourceAccount": [OTHER_ACCOUNT],
     f"{ISSUER}:aud": ["https://github.com/acme"],
     f"{ISSUER}:sub": [

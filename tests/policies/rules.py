@@ -50,8 +50,6 @@ NAMELESS = {
     rf"arn:aws:ec2:[^*]*:({'|'.join(NEW)})/\*": "not there yet when it is asked for, so it has neither name nor tag",
     r"arn:aws:elasticloadbalancing:[^*]*:targetgroup/mlf-\*": "AWS leaves six letters for the name",
     r"arn:aws:route53:::(change|hostedzone)/\*": "the zone is the user's, found by the domain name",
-    r"arn:aws:sagemaker:[^*]*:mlflow-app/\*": "AWS gives the ID",
-    r"arn:aws:sagemaker:[^*]*:(domain|user-profile|space|app)/d-\*(/\*)?": "AWS gives the ID",
     r"arn:aws:iam::\d+:oidc-provider/token\.actions\.githubusercontent\.com": "the one that GitHub has in an account",
     r"arn:aws:iam::\d+:role/aws-service-role/\*": "a condition names the services",
 }

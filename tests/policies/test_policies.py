@@ -25,7 +25,6 @@ ROLE_NAMES = pytest.mark.parametrize("name", sorted({name for _, name in NEEDS})
 # What a role may do beside what it needs: role, action and resource as patterns, and why it cannot be narrower.
 ON_PURPOSE = [
     (f"{PROJECT}-mlflow-server", "ssm:*", f"{EC2}:instance/*", "a heartbeat; the role is made before its server"),
-    (f"{PROJECT}-deploy", "sagemaker:DeleteDomain", "*:domain/d-*", "AWS gives the ID, and only a tag could tell"),
 ]
 # Mutants that no request can tell from the policy itself: role and mutant as patterns, and why.
 EQUIVALENT = [

@@ -86,3 +86,33 @@ def test_what_pickle_alone_could_not_keep_is_kept(aws: Aws) -> None:
     assert acm.describe_certificate(CertificateArn=certificate)["Certificate"]["DomainName"] == "mlflow.example.com"
     assert aws.client("s3").get_object(Bucket="shut", Key="a")["Body"].read() == b"a"
     assert aws.client("ssm").get_parameter(Name="/yolops/mode")["Parameter"]["Value"] == "custom"
+
+
+def test_a_trail_is_deleted_by_its_arn(aws: Aws) -> None:
+    aws.client("s3").create_bucket(Bucket="trail")
+    trails = aws.client("cloudtrail")
+    arn = trails.create_trail(Name="audit", S3BucketName="trail")["TrailARN"]
+    trails.delete_trail(Name=arn)
+    assert trails.describe_trails()["trailList"] == []
+
+
+def test_a_refresh_replaces_every_server_of_a_group(aws: Aws) -> None:
+    ec2, groups = aws.client("ec2"), aws.client("autoscaling")
+    image = ec2.describe_images()["Images"][0]["ImageId"]
+    ec2.create_launch_template(LaunchTemplateName="group", LaunchTemplateData={"ImageId": image})
+    groups.create_auto_scaling_group(
+        AutoScalingGroupName="servers",
+        LaunchTemplate={"LaunchTemplateName": "group"},
+        MinSize=2,
+        MaxSize=2,
+        AvailabilityZones=["us-east-1a"],
+    )
+
+    def servers() -> set[str]:
+        [group] = groups.describe_auto_scaling_groups()["AutoScalingGroups"]
+        return {instance["InstanceId"] for instance in group["Instances"]}
+
+    before = servers()
+    groups.start_instance_refresh(AutoScalingGroupName="servers")
+    assert len(servers()) == 2
+    assert not servers() & before

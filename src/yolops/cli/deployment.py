@@ -85,6 +85,12 @@ def plan_table(plan: Plan) -> Table | str:
     return table("", "resource", "data", "why", rows=rows) if rows else "the same resources"
 
 
+def plan_summary(settings: Settings, plan: Plan) -> str:
+    """Return what a plan would do, in one line."""
+    then = f"; this is the first of two steps, the switch to {plan.then} comes next" if plan.then else ""
+    return f"{settings.project_name} ({settings.mode}): {plan.summary()}{then}"
+
+
 def apply(deployment: Deployment, plan: Plan, console: Console) -> None:
     """Carry out the plan that was made last, and say line by line what has happened.
 

@@ -15,8 +15,8 @@ def plan(context: typer.Context, as_json: Json = False) -> None:
     if settings is None:
         console.data({"mode": "local", "empty": True}, "Local mode: there is nothing to plan; start it with: yolops up")
         return
-    from yolops.cli.deployment import deployment_of, make_plan, plan_table
+    from yolops.cli.deployment import deployment_of, make_plan, plan_summary, plan_table
 
     planned = make_plan(deployment_of(session, settings, console), console)
-    shown = [plan_table(planned), f"{settings.project_name} ({settings.mode}): {planned.summary()}"]
+    shown = [plan_table(planned), plan_summary(settings, planned)]
     console.data({"mode": settings.mode.value, **planned.as_dict()}, *(shown[1:] if planned.empty else shown))

@@ -39,16 +39,20 @@ def up(
 
 
 def _up_in_aws(session: Session, settings: Settings, console: Console, *, yes: bool, wait: bool) -> None:
-    from yolops.cli.deployment import apply, deployment_of, make_plan, plan_table
+    from yolops.cli.deployment import apply, deployment_of, make_plan, plan_summary, plan_table
     from yolops.cli.questions import agrees
 
     deployment = deployment_of(session, settings, console)
-    plan = make_plan(deployment, console)
-    if not plan.empty:
+    unfinished = True
+    while unfinished:
+        plan = make_plan(deployment, console)
+        unfinished = bool(plan.then)
+        if plan.empty:
+            break
         console.note(plan_table(plan))
-        console.note(f"{settings.project_name} ({settings.mode}): {plan.summary()}")
+        console.note(plan_summary(settings, plan))
         if not yes and not agrees(f"Apply this to {settings.project_name} in {settings.region}?", "--yes"):
-            console.note("nothing was changed")
+            console.note("nothing more was changed")
             raise typer.Exit(1)
         apply(deployment, plan, console)
     if wait:

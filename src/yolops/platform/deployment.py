@@ -7,7 +7,7 @@ simulated and what is real never meet.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from yolops.aws import Aws, AwsError
@@ -15,7 +15,7 @@ from yolops.errors import YolopsError
 from yolops.platform.configuration import mirror
 from yolops.platform.leftovers import Scope, count_objects, find_leftovers
 from yolops.platform.outputs import Outputs, from_terraform
-from yolops.platform.plan import Plan, read_plan
+from yolops.platform.plan import PROTECTION, Plan, read_plan, unprotects
 from yolops.platform.readiness import HEALTHY, health, wait_until_healthy
 from yolops.platform.recovery import Recovery
 from yolops.platform.terraform import Terraform
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # The guard in terraform/guard.tf, which lets a platform with runs be destroyed only when that was applied before.
 GUARD = "terraform_data.runs"
+# What a switch asks for before it deletes a database: that the loss of its runs was applied.
+RELEASE = (GUARD, "aws_ssm_parameter.runs")
 BUCKET = "aws_s3_bucket"
 DATABASE = "aws_db_instance"
 
@@ -143,6 +145,8 @@ class Deployment:
     def plan(self) -> Plan:
         """Save a plan for `apply` and return it.
 
+        Leaving a mode whose database is protected takes two: the first plan only takes the protection away.
+
         Raises:
             YolopsError: an apply goes on or was killed here, or Terraform refuses.
         """
@@ -156,7 +160,20 @@ class Deployment:
                 f"{self.terraform.directory}: an apply was killed, and what it was creating may be in no state",
                 "yolops recover, then try again",
             )
-        return read_plan(self.terraform.plan())
+        return self._plan_release() or read_plan(self.terraform.plan())
+
+    def _plan_release(self) -> Plan | None:
+        """Save and return a plan that takes protection away, if a switch needs that and the runs may go."""
+        outputs = self._known_outputs()
+        if outputs is None or outputs.mode is self.settings.mode:
+            return None
+        if not any(item["values"].get(PROTECTION) for item in self.terraform.resources()):
+            return None
+        try:
+            shown = self.terraform.plan(variables={"deployment_mode": outputs.mode.value}, targets=RELEASE)
+        except YolopsError:
+            return None  # the settings fit the other mode only; the guard says what to do
+        return replace(read_plan(shown), then=self.settings.mode.value) if unprotects(shown) else None
 
     def apply(self, tell: Callable[[Event], object]) -> None:
         """Carry out exactly the plan that was made last.
@@ -292,7 +309,7 @@ def _protected(resources: Sequence[dict[str, Any]], *, buckets_go: bool) -> Iter
         if not (guard["values"].get("input") or {}).get("discard"):
             yield GUARD
     for item in resources:
-        if item["type"] == DATABASE and item["values"].get("deletion_protection") and not guards:
+        if item["type"] == DATABASE and item["values"].get(PROTECTION) and not guards:
             yield item["address"]
         if item["type"] == BUCKET and buckets_go and not item["values"].get("force_destroy"):
             yield item["address"]

@@ -49,6 +49,7 @@ REASONS = {
     "delete_because_each_key": "the settings want it no more",
     "delete_because_no_move_target": "it has moved",
 }
+PROTECTION = "deletion_protection"
 MOST_NAMES = 4
 
 
@@ -88,10 +89,12 @@ class Plan:
     Attributes:
         changes: to resources, the worst first.
         outputs: the names of outputs that change.
+        then: the mode to which the next plan will switch, where this one only makes the switch possible.
     """
 
     changes: tuple[Change, ...]
     outputs: tuple[str, ...] = ()
+    then: str = ""
 
     @property
     def empty(self) -> bool:
@@ -114,6 +117,7 @@ class Plan:
             **{action.value: self.count(action) for action in Action},
             "changes": [change.as_dict() for change in self.changes],
             "outputs": list(self.outputs),
+            "then": self.then,
         }
 
 
@@ -128,6 +132,18 @@ def read_plan(shown: Mapping[str, Any]) -> Plan:
     outputs = shown.get("output_changes") or {}
     changed = sorted(name for name, change in outputs.items() if change["actions"] != ["no-op"])
     return Plan(tuple(ranked), tuple(changed))
+
+
+def unprotects(shown: Mapping[str, Any]) -> bool:
+    """Return whether a plan takes the protection against deletion away from something.
+
+    Args:
+        shown: what `terraform show -json PLAN` printed.
+    """
+    sides = [
+        (item["change"].get("before") or {}, item["change"].get("after") or {}) for item in shown["resource_changes"]
+    ]
+    return any(before.get(PROTECTION) and after.get(PROTECTION) is False for before, after in sides)
 
 
 def _change(item: Mapping[str, Any]) -> Change | None:

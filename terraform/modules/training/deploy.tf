@@ -58,6 +58,7 @@ resource "aws_iam_policy" "deploy" {
     look     = data.aws_iam_policy_document.deploy_look.minified_json
     platform = data.aws_iam_policy_document.deploy_named["platform"].minified_json
     modes    = data.aws_iam_policy_document.deploy_named["modes"].minified_json
+    studio   = data.aws_iam_policy_document.deploy_studio.minified_json
     network  = data.aws_iam_policy_document.deploy_network.minified_json
     roles    = data.aws_iam_policy_document.deploy_roles.minified_json
   }

@@ -49,16 +49,19 @@ locals {
       "elasticloadbalancing:*:targetgroup/mlf-*"                                      = "AddTags CreateTargetGroup DeleteTargetGroup ModifyTargetGroup ModifyTargetGroupAttributes RemoveTags"
       "rds:*:(db|pg|snapshot|subgrp):P-*"                                             = "AddTagsToResource CreateDBInstance CreateDBParameterGroup CreateDBSnapshot CreateDBSubnetGroup DeleteDBInstance DeleteDBParameterGroup DeleteDBSnapshot DeleteDBSubnetGroup DescribeDBParameterGroups DescribeDBParameters DescribeDBSubnetGroups ListTagsForResource ModifyDBInstance ModifyDBParameterGroup ModifyDBSubnetGroup RemoveTagsFromResource"
       "sagemaker:*:(mlflow-tracking-server|studio-lifecycle-config|training-job)/P-*" = "AddTags CreateMlflowTrackingServer CreateStudioLifecycleConfig CreateTrainingJob DeleteMlflowTrackingServer DeleteStudioLifecycleConfig DeleteTags DescribeMlflowTrackingServer DescribeStudioLifecycleConfig DescribeTrainingJob ListTags StopTrainingJob UpdateMlflowTrackingServer"
-      "sagemaker:*:(app|domain|space|user-profile)/d-*"                               = "AddTags CreateApp CreateDomain CreateSpace CreateUserProfile DeleteApp DeleteDomain DeleteSpace DeleteTags DeleteUserProfile DescribeApp DescribeDomain DescribeSpace DescribeUserProfile ListTags UpdateDomain UpdateSpace UpdateUserProfile"
-      "sagemaker:*:mlflow-app/*"                                                      = "AddTags CallMlflowAppApi CreateMlflowApp DeleteMlflowApp DescribeMlflowApp ListTags UpdateMlflowApp"
       "scheduler:*:schedule/P-*/*"                                                    = "CreateSchedule DeleteSchedule GetSchedule UpdateSchedule"
       "scheduler:*:schedule-group/P-*"                                                = "CreateScheduleGroup DeleteScheduleGroup GetScheduleGroup ListTagsForResource TagResource UntagResource"
     }
   }
 
-  # EC2 gives no names, so what exists is told by its tag.
+  # Studio gives IDs of its own, so what exists is told by its tag.
+  deploy_studio_make   = ["CreateDomain", "CreateMlflowApp", "CreateSpace", "CreateUserProfile"]
+  deploy_studio_change = "AddTags CallMlflowAppApi DeleteDomain DeleteMlflowApp DeleteSpace DeleteTags DeleteUserProfile DescribeDomain DescribeMlflowApp DescribeSpace DescribeUserProfile ListTags UpdateDomain UpdateMlflowApp UpdateSpace UpdateUserProfile"
+  deploy_studio        = [for kind in ["domain", "mlflow-app", "space", "user-profile"] : "arn:${local.partition}:sagemaker:${local.region}:${local.account}:${kind}/*"]
+
+  # So it is in EC2.
   deploy_make   = "AllocateAddress AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress CreateInternetGateway CreateLaunchTemplate CreateLaunchTemplateVersion CreateRoute CreateRouteTable CreateSecurityGroup CreateSubnet CreateVpc CreateVpcEndpoint RunInstances"
-  deploy_change = "AssociateAddress AssociateRouteTable AttachInternetGateway DeleteInternetGateway DeleteLaunchTemplate DeleteLaunchTemplateVersions DeleteRoute DeleteRouteTable DeleteSecurityGroup DeleteSubnet DeleteTags DeleteVpc DeleteVpcEndpoints DetachInternetGateway DisassociateAddress DisassociateRouteTable ModifyInstanceAttribute ModifyInstanceMetadataOptions ModifyLaunchTemplate ModifySecurityGroupRules ModifyVpcAttribute ModifyVpcEndpoint ReleaseAddress RevokeSecurityGroupEgress RevokeSecurityGroupIngress StartInstances StopInstances TerminateInstances"
+  deploy_change = "AssociateAddress AssociateRouteTable AttachInternetGateway CreateTags DeleteInternetGateway DeleteLaunchTemplate DeleteLaunchTemplateVersions DeleteRoute DeleteRouteTable DeleteSecurityGroup DeleteSubnet DeleteTags DeleteVpc DeleteVpcEndpoints DetachInternetGateway DisassociateAddress DisassociateRouteTable ModifyInstanceAttribute ModifyInstanceMetadataOptions ModifyLaunchTemplate ModifySecurityGroupRules ModifyVpcAttribute ModifyVpcEndpoint ReleaseAddress RevokeSecurityGroupEgress RevokeSecurityGroupIngress StartInstances StopInstances TerminateInstances"
   deploy_types  = split(" ", "elastic-ip instance internet-gateway key-pair launch-template network-interface route-table security-group security-group-rule subnet volume vpc vpc-endpoint")
   deploy_bucket = "AbortMultipartUpload CreateBucket DeleteBucket DeleteBucketPolicy DeleteObject DeleteObjectVersion GetAccelerateConfiguration GetBucketAcl GetBucketCORS GetBucketLocation GetBucketLogging GetBucketObjectLockConfiguration GetBucketOwnershipControls GetBucketPolicy GetBucketPublicAccessBlock GetBucketRequestPayment GetBucketTagging GetBucketVersioning GetBucketWebsite GetEncryptionConfiguration GetLifecycleConfiguration GetObject GetReplicationConfiguration ListBucket ListBucketVersions PutBucketOwnershipControls PutBucketPolicy PutBucketPublicAccessBlock PutBucketTagging PutBucketVersioning PutEncryptionConfiguration PutLifecycleConfiguration PutObject"
   deploy_role   = "AddRoleToInstanceProfile CreateInstanceProfile CreateRole DeleteInstanceProfile DeleteRole DeleteRolePolicy GetInstanceProfile GetRole GetRolePolicy ListAttachedRolePolicies ListInstanceProfilesForRole ListRolePolicies PutRolePolicy RemoveRoleFromInstanceProfile TagInstanceProfile TagRole UntagRole UpdateAssumeRolePolicy UpdateRole UpdateRoleDescription"
@@ -90,6 +93,51 @@ data "aws_iam_policy_document" "deploy_named" {
   }
 }
 
+data "aws_iam_policy_document" "deploy_studio" {
+  statement {
+    sid       = "MakeStudio"
+    actions   = [for action in local.deploy_studio_make : "sagemaker:${action}"]
+    resources = local.deploy_studio
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestTag/Project"
+      values   = [var.project_name]
+    }
+  }
+
+  # Only while it is made: who could tag what exists could take it away.
+  statement {
+    sid       = "TagStudio"
+    actions   = ["sagemaker:AddTags"]
+    resources = local.deploy_studio
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestTag/Project"
+      values   = [var.project_name]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "sagemaker:TaggingAction"
+      values   = local.deploy_studio_make
+    }
+  }
+
+  statement {
+    sid       = "ChangeStudio"
+    actions   = [for action in split(" ", local.deploy_studio_change) : "sagemaker:${action}"]
+    resources = local.deploy_studio
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/Project"
+      values   = [var.project_name]
+    }
+  }
+}
+
 data "aws_iam_policy_document" "deploy_network" {
   statement {
     sid       = "Make"
@@ -106,6 +154,13 @@ data "aws_iam_policy_document" "deploy_network" {
       test     = "StringEquals"
       variable = "aws:RequestTag/Project"
       values   = [var.project_name]
+    }
+
+    # Only while it is made: who could tag what exists could take it away.
+    condition {
+      test     = "StringEquals"
+      variable = "ec2:CreateAction"
+      values   = split(" ", local.deploy_make)
     }
   }
 

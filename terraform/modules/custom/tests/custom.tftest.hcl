@@ -230,6 +230,24 @@ run "people_come_in_from_allowed_cidrs_only" {
   }
 }
 
+run "an_account_without_any_zone_keeps_no_record" {
+  command = plan
+
+  override_data {
+    target = data.aws_route53_zones.all
+    values = { ids = null }
+  }
+
+  variables {
+    domain_name = "mlflow.example.com"
+  }
+
+  assert {
+    condition     = length(aws_route53_record.server) == 0
+    error_message = "There is no zone that could hold the name."
+  }
+}
+
 run "high_availability_has_two_servers_and_a_standby" {
   command = plan
   variables {

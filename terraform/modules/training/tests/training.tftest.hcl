@@ -164,7 +164,7 @@ run "lets_the_main_branch_of_one_repository_deploy" {
   }
 
   assert {
-    condition     = length(aws_iam_policy.deploy) == 5 && alltrue([for policy in aws_iam_policy.deploy : length(policy.policy) <= 6144])
+    condition     = length(aws_iam_policy.deploy) == 6 && alltrue([for policy in aws_iam_policy.deploy : length(policy.policy) <= 6144])
     error_message = "IAM takes no managed policy over 6,144 characters"
   }
 
