@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -113,6 +114,11 @@ def test_a_refresh_replaces_every_server_of_a_group(aws: Aws) -> None:
         return {instance["InstanceId"] for instance in group["Instances"]}
 
     before = servers()
+    data = {"ImageId": image, "UserData": base64.b64encode(b"#cloud-config").decode()}
+    ec2.create_launch_template_version(LaunchTemplateName="group", LaunchTemplateData=data)
+    groups.update_auto_scaling_group(
+        AutoScalingGroupName="servers", LaunchTemplate={"LaunchTemplateName": "group", "Version": "2"}
+    )
     groups.start_instance_refresh(AutoScalingGroupName="servers")
     assert len(servers()) == 2
     assert not servers() & before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from moto.core.types import Base64EncodedString
 from moto.iam.access_control import IAMPolicy
 
 if TYPE_CHECKING:
@@ -34,11 +35,19 @@ def update_parameters(self: DBParameterGroup, new_parameters: Iterable[dict[str,
 
 
 def create_version(moto: Callable[..., Any]) -> Callable[..., Any]:
-    """Return how a version of a launch template is made: the tags of the template itself are no part of it."""
+    """Return how a version of a launch template is made.
+
+    The tags of the template itself are no part of it, and instances can be started with the user data of a later one.
+    """
 
     def create(self: LaunchTemplate, data: dict[str, Any], description: str) -> Any:
-        tags = [item for item in data.get("TagSpecifications") or [] if item["ResourceType"] != "launch-template"]
-        return moto(self, data | ({"TagSpecifications": tags} if "TagSpecifications" in data else {}), description)
+        data = dict(data)
+        if "TagSpecifications" in data:
+            tags = data["TagSpecifications"] or []
+            data["TagSpecifications"] = [item for item in tags if item["ResourceType"] != "launch-template"]
+        if isinstance(data.get("UserData"), str):
+            data["UserData"] = Base64EncodedString(data["UserData"])
+        return moto(self, data, description)
 
     return create
 
