@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def start_instance_refresh(call: AutoScalingResponse) -> ActionResult:
-    """Answer StartInstanceRefresh: every instance is replaced before the answer comes, so no refresh is ever under way."""
+    """Answer StartInstanceRefresh: every instance is replaced before the answer comes; no refresh is ever under way."""
     backend, name = call.autoscaling_backend, call._get_param("AutoScalingGroupName")
     [group] = backend.describe_auto_scaling_groups([name])
     for state in list(group.instance_states):
