@@ -190,6 +190,8 @@ def _sources(host: Path) -> dict[str, str]:
     """Return apt's sources: this machine's own where it runs the same Debian, or else Debian's."""
     found = _read(host, "etc/apt", "sources.list") | _read(host, "etc/apt/sources.list.d", "*.sources")
     same = {
-        name: text for name, text in found.items() if re.search(rf"^[^#]*\b{RELEASE}\b", text, re.M) and "debian" in text
+        name: text
+        for name, text in found.items()
+        if re.search(rf"^[^#]*\b{RELEASE}\b", text, re.M) and "debian" in text
     }
     return same or {"etc/apt/sources.list": SOURCES}
