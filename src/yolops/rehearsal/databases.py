@@ -1,4 +1,4 @@
-"""The databases of simulated RDS: what it says should run does, as a real MariaDB, and what is deleted there is gone."""
+"""The databases of simulated RDS: what it says should run is a real MariaDB, and what is deleted there is gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Elastic IPs: connections to an address in 127.77/16 of this machine go on to the instance, where its firewall lets them.
+"""Elastic IPs: connections to an address in 127.77/16 of this machine go on to the instance, if its firewall lets them.
 
 Only ports that a security group opens to somebody outside the VPC are there. A port that a program of this machine has
 on all its addresses cannot be had; that is said in the log, and the instance is not reached there.

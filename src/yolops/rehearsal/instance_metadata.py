@@ -115,7 +115,8 @@ def _role(instance: Any) -> dict[str, str]:
     given = instance.iam_instance_profile
     if not given:
         return {}
-    named = {given} if isinstance(given, str) else {given.get("Arn"), given.get("Name")}
+    # moto keeps a name, an answer of the API, or the profile itself, depending on the call.
+    named = {given} if isinstance(given, str) else set(given.values() if isinstance(given, dict) else [given.arn])
     for backend in backends_of(iam_backends):
         for profile in list(backend.instance_profiles.values()):
             if {profile.arn, profile.name} & named and profile.roles:

@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yolops import process
@@ -14,7 +15,6 @@ from yolops.errors import YolopsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 CLONE_NEWNET = 0x40000000
 PATIENCE_S = 20.0
@@ -46,7 +46,7 @@ class NetworkNamespace:
         Raises:
             YolopsError: this user may not.
         """
-        own = os.readlink("/proc/self/ns/net")
+        own = str(Path("/proc/self/ns/net").readlink())
         argv = ["unshare", "--net", "sh", "-euc", HOLD]
         self._holder = process.start_background(argv, log=self._log)
         wait_for(lambda: _other(self.path, own), f"the network namespace was not made; read {self._log}")
@@ -96,7 +96,7 @@ def _socket_in(path: str) -> socket.socket:
 
 def _other(path: str, own: str) -> bool:
     try:
-        return os.readlink(path) != own
+        return str(Path(path).readlink()) != own
     except OSError:
         return False
 

@@ -1,7 +1,7 @@
 """The Debian 12 image that simulated instances boot: built once on a machine, then shared by all as a read-only layer.
 
-It is what AWS's own Debian image is to user data: systemd, cloud-init with its EC2 data source, and nothing of ours. How
-this machine reaches its package mirrors (apt's sources and settings, pip's, its certificate authorities) is copied in.
+It is what AWS's own Debian image is to user data: systemd, cloud-init with its EC2 data source, and nothing of ours.
+How this machine reaches its package mirrors (apt's sources and settings, pip's, its certificate authorities) is copied in.
 The image is built beside its place and renamed, so that a build that was killed leaves nothing that looks whole.
 """
 
@@ -165,6 +165,11 @@ class RootFilesystem:
         with (self._cache / "lock").open("w") as stream:
             fcntl.flock(stream.fileno(), fcntl.LOCK_EX)
             yield
+
+
+def cache_directory() -> Path:
+    """Return where this user keeps images."""
+    return Path.home() / ".cache" / "yolops" / "instance"
 
 
 def _done(*argv: str) -> None:
