@@ -42,7 +42,8 @@ write_files:
       curl -sf -H "X-aws-ec2-metadata-token: $token" $about/meta-data/instance-id > identity
       curl -sf https://bucket-of-the-test.s3.us-east-1.amazonaws.com/hello > from-s3
       curl -sf https://truststore.pki.rds.amazonaws.com/us-east-1/us-east-1-bundle.pem > rds.pem
-      python3 -c 'import urllib.request; print(urllib.request.urlopen("https://s3.us-east-1.amazonaws.com/").status)' > by-python
+      url=https://bucket-of-the-test.s3.us-east-1.amazonaws.com/hello
+      python3 -c "import urllib.request; print(urllib.request.urlopen('$url').status)" > by-python
       curl -s -m 3 http://198.18.0.2:4570/health > host || echo unreachable > host
       date +%s%N > first-boot
   - path: /etc/systemd/system/site.service
@@ -113,7 +114,7 @@ def booted(aws: Aws) -> Booted:
     address = ec2.allocate_address(Domain="vpc")
     ec2.associate_address(InstanceId=identifier, AllocationId=address["AllocationId"])
     made = Booted(identifier, address["PublicIp"])
-    wait_for(lambda: seen(aws, made)["boot"] in {"ready", "failed"}, True, 600)
+    wait_for(lambda: seen(aws, made)["boot"] in {"ready", "failed"}, True, 240)
     assert seen(aws, made)["boot"] == "ready", Path(seen(aws, made)["log"]).read_text()[-3000:]
     wait_for(made.answers, True, 30)
     return made
@@ -173,7 +174,7 @@ def test_nothing_is_left_when_the_rehearsal_was_killed_and_it_comes_back_at_the_
 
 def test_it_is_gone_with_everything_when_it_is_terminated(aws: Aws, booted: Booted) -> None:
     aws.client("ec2").terminate_instances(InstanceIds=[booted.identifier])
-    wait_for(lambda: (aws.root / ".yolops/rehearsal/instances" / booted.identifier).exists(), False, 60)
+    wait_for((aws.root / ".yolops/rehearsal/instances" / booted.identifier).exists, False, 60)
     assert not booted.answers()
     aws.rehearsal.stop()
     assert remains(aws) == []

@@ -43,6 +43,8 @@ class AwsNames:
         contexts = _Contexts(authority)
 
         class TlsHandler(handler):  # type: ignore[misc, valid-type] # given by the caller
+            request: Any
+
             def setup(self) -> None:
                 # In the thread of the request: a client that says nothing must not keep the others waiting.
                 self.request = contexts.default.wrap_socket(self.request, server_side=True)

@@ -11,6 +11,7 @@ import contextlib
 import sys
 import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -70,9 +71,7 @@ class ElasticAddresses:
             if door not in self._open and door not in self._refused:
                 try:
                     self._open[door] = await asyncio.start_server(
-                        lambda reader, writer, door=door, namespace=namespace: _hand_on(
-                            reader, writer, door, namespace
-                        ),
+                        partial(_hand_on, door=door, namespace=namespace),
                         door.public,
                         door.port,
                     )

@@ -49,9 +49,12 @@ def missing() -> dict[str, str]:
         lacking["root"] = ""
     if container.control_groups() is None:
         lacking["control groups of version 2"] = ""
-    for name, package in {**container.PROGRAMS, **virtual_network.PROGRAMS}.items():
-        if shutil.which(name) is None and shutil.which(name, path=PATH) is None:
-            lacking[name] = package
+    programs = {**container.PROGRAMS, **virtual_network.PROGRAMS}
+    lacking |= {name: package for name, package in programs.items() if not _is_there(name)}
     if not mariadb.is_installed():
         lacking[mariadb.SERVER] = mariadb.PACKAGE
     return lacking
+
+
+def _is_there(program: str) -> bool:
+    return bool(shutil.which(program) or shutil.which(program, path=PATH))

@@ -84,7 +84,7 @@ def _open_ports(item: Any) -> set[int]:
     rules = [rule for group in groups.values() for rule in group.ingress_rules]
     found: set[int] = set()
     for rule in rules:
-        if rule.ip_protocol == "tcp" and rule.ip_ranges and rule.from_port is not None:
+        if rule.ip_protocol == "tcp" and (rule.ip_range or rule.prefix_list_id) and rule.from_port is not None:
             first, last = int(rule.from_port), int(rule.to_port)
             found |= set(range(first, last + 1)) if last - first < MOST_PORTS else set()
     return found

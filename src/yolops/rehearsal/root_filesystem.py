@@ -1,7 +1,7 @@
 """The Debian 12 image that simulated instances boot: built once on a machine, then shared by all as a read-only layer.
 
 It is what AWS's own Debian image is to user data: systemd, cloud-init with its EC2 data source, and nothing of ours.
-How this machine reaches its package mirrors (apt's sources and settings, pip's, its certificate authorities) is copied in.
+How this machine reaches its package mirrors (settings of apt and pip, certificate authorities) is copied in.
 The image is built beside its place and renamed, so that a build that was killed leaves nothing that looks whole.
 """
 

@@ -1,4 +1,4 @@
-"""The process of the rehearsal: `python -m yolops.rehearsal.server DIRECTORY PORT INSTANCES`, started by `rehearsal.py`."""
+"""The process of the rehearsal, started by `rehearsal.py`: `python -m yolops.rehearsal.server DIRECTORY PORT MODE`."""
 
 from __future__ import annotations
 
