@@ -1,8 +1,8 @@
 """One instance as a system container: real systemd and cloud-init on a layer of its own over the shared image.
 
-Everything that could outlive it is private to its processes: the mounts, the network namespace that it starts from,
-and the process namespace, which ends with systemd-nspawn. Only its control group has a place of its own, and `sweep` removes
-that. Its files stay until it is terminated, so that it can be stopped, started and rebooted like an instance in AWS.
+Whatever could outlive it is private to its processes: the mounts, the network namespace that it starts from, and its
+process namespace, which ends with systemd-nspawn. Only its control group has a place of its own; `sweep` removes that.
+Its files stay until it is terminated, so that it can be stopped, started and rebooted like an instance in AWS.
 """
 
 from __future__ import annotations

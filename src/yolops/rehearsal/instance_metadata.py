@@ -33,7 +33,7 @@ def instance_at(address: str) -> Any | None:
 
 def user_data(instance: Any) -> bytes:
     """Return the user data of an instance, as its creator gave it."""
-    return base64.b64decode(instance.user_data or "")
+    return base64.b64decode(str(instance.user_data or ""))
 
 
 def metadata(instance: Any) -> dict[str, str]:
