@@ -13,6 +13,7 @@ from moto.ec2.models import ec2_backends
 
 from yolops.errors import YolopsError
 from yolops.rehearsal import container
+from yolops.rehearsal.addresses import reachable
 from yolops.rehearsal.backends import backends_of
 from yolops.rehearsal.container import Boot, Container, Place
 from yolops.rehearsal.elastic_address import Door, ElasticAddresses
@@ -58,6 +59,8 @@ class Instance:
 def wanted_instances() -> Iterator[Instance]:
     """Yield the instances of EC2 that are not terminated."""
     for backend in backends_of(ec2_backends):
+        # Of its interfaces, moto forgets an Elastic IP when the instance is stopped.
+        elastic = {item.id: address for item, address in reachable(backend)}
         for reservation in list(backend.reservations.values()):
             for item in reservation.instances:
                 if item.state != "terminated":
@@ -65,7 +68,7 @@ def wanted_instances() -> Iterator[Instance]:
                         item.id,
                         _network(backend, item),
                         Interface(str(item.private_ip), str(item.private_dns_name)),
-                        str(item.public_ip or ""),
+                        elastic.get(item.id, ""),
                         tuple(sorted(_open_ports(item))),
                         item.is_running(),
                         getattr(item, "boots", 0),
