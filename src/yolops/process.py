@@ -156,6 +156,13 @@ def interrupt(identity: ProcessIdentity) -> None:
         _signal([process], signal.SIGINT)
 
 
+def ask_to_end(identity: ProcessIdentity) -> None:
+    """Ask a process to end, and nothing it started; nothing happens if it has ended."""
+    process = _living(identity)
+    if process is not None:
+        _signal([process], signal.SIGTERM)
+
+
 def find_background(log: Path) -> list[ProcessIdentity]:
     """Return every running process that was started with this log (or one in this directory), or by such a process."""
     mark = str(log.resolve())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from yolops.cli.session import Json, Session, session_of
+from yolops.rehearsal.instance_mode import InstanceMode
 
 if TYPE_CHECKING:
     from yolops.cli.console import Console
@@ -39,13 +40,19 @@ def enter(session: Session) -> None:
     environment.enter(os.environ, _started(session, session.console()))
 
 
-def _start(context: typer.Context, as_json: Json = False) -> None:
+Instances = Annotated[
+    InstanceMode | None,
+    typer.Option(help="What an EC2 instance is: a container that boots its user data, or a process that stands in."),
+]
+
+
+def _start(context: typer.Context, as_json: Json = False, instances: Instances = None) -> None:
     """Start the simulated AWS for this workspace, unless it runs already."""
     from yolops.rehearsal.environment import environment
 
     session = session_of(context)
     console = session.console(as_json=as_json)
-    url = _started(session, console)
+    url = _started(session, console, instances)
     variables = environment(url)
     console.data(
         {"url": url, "environment": variables},
@@ -89,9 +96,9 @@ def _rehearsal(session: Session, console: Console | None = None) -> Rehearsal:
     return Rehearsal(session.workspace, say=None if console is None else console.note)
 
 
-def _started(session: Session, console: Console) -> str:
+def _started(session: Session, console: Console, instances: InstanceMode | None = None) -> str:
     with console.working("making sure that the simulated AWS runs ..."):
-        return _rehearsal(session, console).start()
+        return _rehearsal(session, console).start(instances)
 
 
 def _tables(seen: Status) -> list[object]:
@@ -106,7 +113,8 @@ def _tables(seen: Status) -> list[object]:
     ]
     shown: list[object] = [table("rehearsal", "", rows=about)]
     for title, columns, items in (
-        ("instance", ("id", "state", "address"), seen.instances),
+        ("instance", ("id", "state", "address", "boot", "log"), seen.instances),
+        ("database", ("name", "status", "local_port", "log"), seen.databases),
         ("MLflow", ("name", "status", "url", "tracking_uri"), seen.mlflow),
         ("not simulated", ("service", "action", "reason", "count"), seen.unimplemented),
     ):

@@ -56,13 +56,14 @@ def new_address() -> str:
 def server_instances() -> Iterator[ServerInstance]:
     """Yield the running instances tagged `Service = mlflow` that have an Elastic IP."""
     for backend in backends_of(ec2_backends):
-        for instance, address in _reachable(backend):
+        for instance, address in reachable(backend):
             tags = {tag["key"]: tag["value"] for tag in instance.get_tags()}
             if tags.get(TAG) == SERVICE:
                 yield ServerInstance(instance.id, address, _artifacts(backend.account_id, tags.get("Project", "")))
 
 
-def _reachable(backend: EC2Backend) -> Iterator[tuple[Instance, str]]:
+def reachable(backend: EC2Backend) -> Iterator[tuple[Instance, str]]:
+    """Yield the running instances of an account and region that have an Elastic IP, each with it."""
     for address in list(backend.addresses):
         instance = address.instance or (address.eni and address.eni.instance)
         if instance and instance.is_running():

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from moto.cloudtrail.models import CloudTrailBackend
     from moto.core.resource_tagging import TaggedResource
     from moto.ec2.models import EC2Backend
+    from moto.ec2.models.instances import Instance
     from moto.ec2.models.launch_templates import LaunchTemplate
     from moto.ec2.models.security_groups import SecurityGroupRule
     from moto.rds.models import DBParameterGroup
@@ -79,6 +80,16 @@ def tagged_machines(moto: Callable[..., Iterator[TaggedResource]]) -> Callable[.
         return (item for item in moto(self) if item.arn.rpartition("/")[2] not in gone)
 
     return iter_tagged_resources
+
+
+def reboot(moto: Callable[..., None]) -> Callable[..., None]:
+    """Return how an instance is rebooted: that it was is counted, of which moto takes no note."""
+
+    def count(self: Instance) -> None:
+        moto(self)
+        self.boots = getattr(self, "boots", 0) + 1
+
+    return count
 
 
 def delete_trail(moto: Callable[..., None]) -> Callable[..., None]:

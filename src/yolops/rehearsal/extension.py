@@ -11,6 +11,7 @@ from moto.budgets.responses import BudgetsResponse
 from moto.cloudtrail.models import CloudTrailBackend
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend
+from moto.ec2.models.instances import Instance
 from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.moto_server.werkzeug_app import create_backend_app
@@ -63,6 +64,7 @@ def _install_corrections() -> None:
         (LaunchTemplate, "create_version", corrections.create_version),
         (FakeBucket, "get_permission", corrections.bucket_permission),
         (EC2Backend, "iter_tagged_resources", corrections.tagged_machines),
+        (Instance, "reboot", corrections.reboot),
         (CloudTrailBackend, "delete_trail", corrections.delete_trail),
     ):
         _put(owner, name, correct(getattr(owner, name)))

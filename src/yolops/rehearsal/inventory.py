@@ -12,11 +12,16 @@ from yolops.rehearsal.steward import INSTANCES, machine_name, managed
 
 if TYPE_CHECKING:
     from yolops.rehearsal.calls import MissingCalls
+    from yolops.rehearsal.databases import Databases
+    from yolops.rehearsal.instances import Instances
     from yolops.rehearsal.machines import Machines
 
 
-def inventory(machines: Machines, missing: MissingCalls) -> dict[str, Any]:
+def inventory(
+    machines: Machines, databases: Databases, instances: Instances | None, missing: MissingCalls
+) -> dict[str, Any]:
     """Return what is there, for `yolops rehearsal status`."""
+    booted = {} if instances is None else instances.inventory()
     phases = machines.phases()
     servers = [
         {
@@ -40,12 +45,18 @@ def inventory(machines: Machines, missing: MissingCalls) -> dict[str, Any]:
     return {
         "buckets": [bucket.name for backend in backends_of(s3_backends) for bucket in list(backend.buckets.values())],
         "instances": [
-            {"id": instance.id, "state": instance.state, "address": instance.public_ip}
+            {
+                "id": instance.id,
+                "state": instance.state,
+                "address": instance.public_ip,
+                **(booted.get(instance.id) or {"boot": None, "log": None}),
+            }
             for backend in backends_of(ec2_backends)
             for reservation in list(backend.reservations.values())
             for instance in reservation.instances
             if instance.state != "terminated"
         ],
+        "databases": databases.inventory(),
         "mlflow": servers + on_instances,
         "unimplemented": missing.counts(),
     }

@@ -6,20 +6,20 @@ A server that dies is not started again before the rehearsal is: what happened t
 from __future__ import annotations
 
 import shutil
-import socket
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from yolops import process
 from yolops.platform.health import address, is_healthy
-from yolops.platform.ports import LOOPBACK, is_free
+from yolops.platform.ports import LOOPBACK
 from yolops.platform.server_command import (
     GRACEFUL_SHUTDOWN_S,
     bytecode_directory,
     server_argv,
     server_environment,
 )
+from yolops.rehearsal.steady_port import steady_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -108,7 +108,7 @@ class Machines:
     def _start(self, machine: Machine) -> _Running:
         directory = self._directory / machine.name
         directory.mkdir(parents=True, exist_ok=True)
-        port = machine.port or _steady_port(directory / "port")
+        port = machine.port or steady_port(directory / "port")
         identity = process.start_background(
             server_argv(port, machine.host, machine.artifacts),
             log=directory / LOG,
@@ -116,13 +116,3 @@ class Machines:
             cwd=directory,
         )
         return _Running(machine, identity, address(port, machine.host))
-
-
-def _steady_port(file: Path) -> int:
-    """Return the port a server had before if it can have it again, or else a free one."""
-    former = int(file.read_text(encoding="utf-8")) if file.exists() else 0
-    if not former or not is_free(former):
-        with socket.create_server((LOOPBACK, 0)) as free:
-            former = int(free.getsockname()[1])
-        file.write_text(str(former), encoding="utf-8")
-    return former

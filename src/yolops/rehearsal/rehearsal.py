@@ -17,6 +17,7 @@ from yolops.platform.background_server import BackgroundServer, Program
 from yolops.platform.health import address, answers, is_alive
 from yolops.platform.server_command import bytecode_directory, server_version
 from yolops.rehearsal import machines
+from yolops.rehearsal.instance_mode import InstanceMode, choose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +47,9 @@ class Status:
         pid: the server's process; None when it does not run.
         log: the file with what the server says.
         buckets: the names of the buckets.
-        instances: the EC2 instances that are not terminated: `id`, `state`, `address`.
+        instances: the EC2 instances that are not terminated: `id`, `state`, `address`, and of those that really boot
+            `boot` and `log`.
+        databases: the databases: `name`, `status`, `host`, `port`, `local_port` on 127.0.0.1, `log`.
         mlflow: the MLflow servers: `name`, `status`, `tracking_uri`, and `url` for a browser while they answer.
         unimplemented: what was asked for and is not simulated: `service`, `action`, `reason`, `count`.
     """
@@ -57,6 +60,7 @@ class Status:
     log: Path
     buckets: list[str]
     instances: list[dict[str, Any]]
+    databases: list[dict[str, Any]]
     mlflow: list[dict[str, Any]]
     unimplemented: list[dict[str, Any]]
 
@@ -85,8 +89,11 @@ class Rehearsal:
             say=self._say,
         )
 
-    def start(self) -> str:
+    def start(self, instances: InstanceMode | None = None) -> str:
         """Start it unless it runs already, wait until it and its MLflow servers answer, and return its address.
+
+        Args:
+            instances: what instances are; what they were at the last start if absent.
 
         Raises:
             YolopsError: it is not installed, or did not start.
@@ -98,7 +105,11 @@ class Rehearsal:
             record = self._server.record()
             if record is None or not self._server.recovers(record):
                 self._server.end(record)
-                record = self._server.start(self._program(version))
+                record = self._server.start(self._program(version, self._choose(instances)))
+            elif instances is not None and choose(instances) is not self._mode():
+                raise YolopsError(
+                    f"the rehearsal runs with --instances {self._mode()}", "end it first: yolops rehearsal stop"
+                )
             url = address(record.port)
         deadline = time.monotonic() + MLFLOW_PATIENCE_S
         while not _ask(url).get("settled", True):
@@ -117,7 +128,9 @@ class Rehearsal:
         if not self._directory.is_dir():
             return False
         with self._server.alone():
-            return self._server.end(self._server.record())
+            ended = self._server.end(self._server.record())
+            self._sweep()
+            return ended
 
     def reset(self) -> bool:
         """End it and delete everything it held, and return whether there was anything.
@@ -129,6 +142,7 @@ class Rehearsal:
             return False
         with self._server.alone():
             self._server.end(self._server.record())
+            self._sweep()
             try:
                 shutil.rmtree(self._directory)
             except OSError as error:
@@ -149,17 +163,34 @@ class Rehearsal:
             log=self._server.log,
             buckets=seen.get("buckets", []),
             instances=seen.get("instances", []),
+            databases=seen.get("databases", []),
             mlflow=seen.get("mlflow", []),
             unimplemented=seen.get("unimplemented", []),
         )
 
-    def _program(self, version: str) -> Program:
+    def _choose(self, asked: InstanceMode | None) -> InstanceMode:
+        chosen = self._mode() if asked is None else choose(asked)
+        (self._directory / "instances.mode").write_text(chosen, encoding="utf-8")
+        return chosen
+
+    def _mode(self) -> InstanceMode:
+        file = self._directory / "instances.mode"
+        return choose(InstanceMode(file.read_text(encoding="utf-8")) if file.exists() else InstanceMode.AUTO)
+
+    def _sweep(self) -> None:
+        """Remove what processes that were killed could not."""
+        if (self._directory / "instances").is_dir():
+            from yolops.rehearsal.instances import sweep
+
+            sweep(self._directory)
+
+    def _program(self, version: str, mode: InstanceMode) -> Program:
         bytecode = bytecode_directory()
         compiled = {} if bytecode is None else {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(bytecode)}
         return Program(
             name="the rehearsal",
             version=version,
-            argv=lambda port: [sys.executable, "-m", "yolops.rehearsal.server", str(self._directory), str(port)],
+            argv=lambda port: [sys.executable, "-m", "yolops.rehearsal.server", str(self._directory), str(port), mode],
             environment=compiled,
             ports=PORTS,
             hint=f"read {self._server.log}; what it held can be given up with `yolops rehearsal reset`",

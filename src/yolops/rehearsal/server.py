@@ -1,4 +1,4 @@
-"""The process of the rehearsal: `python -m yolops.rehearsal.server DIRECTORY PORT`, started by `rehearsal.py`."""
+"""The process of the rehearsal, started by `rehearsal.py`: `python -m yolops.rehearsal.server DIRECTORY PORT MODE`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from yolops.errors import YolopsError
 from yolops.platform.health import address
 from yolops.platform.ports import LOOPBACK
 from yolops.rehearsal.environment import enter
+from yolops.rehearsal.instance_mode import InstanceMode
 
 if TYPE_CHECKING:
     from yolops.rehearsal.turns import Turns
@@ -72,27 +73,33 @@ def main() -> None:
     os.environ["MOTO_AMIS_PATH"] = str(IMAGES)
     os.environ["MOTO_PORT"] = str(port)
     try:
-        serve(directory, port)
+        serve(directory, port, InstanceMode(sys.argv[3]))
     except YolopsError as error:
         sys.exit(f"{error.message}; try: {error.hint}")
 
 
-def serve(directory: Path, port: int) -> None:
+def serve(directory: Path, port: int, mode: InstanceMode) -> None:
     """Serve the simulated AWS of a workspace.
 
     Args:
         directory: what it keeps.
         port: where it listens, on 127.0.0.1.
+        mode: what instances are.
     """
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler
     from werkzeug.serving import make_server
 
     from yolops.rehearsal import extension, snapshot
+    from yolops.rehearsal.aws_names import AwsNames
     from yolops.rehearsal.calls import MissingCalls
+    from yolops.rehearsal.certificates import Authority
+    from yolops.rehearsal.databases import Databases
     from yolops.rehearsal.gate import Gate
+    from yolops.rehearsal.instances import Instances
     from yolops.rehearsal.inventory import inventory, server_of
     from yolops.rehearsal.machines import Machines
     from yolops.rehearsal.mlflow import ManagedMlflow
+    from yolops.rehearsal.root_filesystem import RootFilesystem, cache_directory
     from yolops.rehearsal.steward import Steward
     from yolops.rehearsal.turns import Turns
 
@@ -105,23 +112,32 @@ def serve(directory: Path, port: int) -> None:
     extension.install(managed)
     snapshot.load(directory / "aws.pickle")
     saver = _Saver(directory / "aws.pickle", turns)
-    steward = Steward(machines, turns, saver)
+    authority = Authority(directory / "certificates")
+    databases = Databases(directory, authority)
     gate = Gate(
         DomainDispatcherApplication(extension.create_app),
         missing,
         turns,
         server_of=lambda arn: server_of(machines, arn),
         redeem=managed.tickets.redeem,
-        status=lambda: inventory(machines, missing) | {"settled": steward.settled},
+        status=lambda: inventory(machines, databases, instances, missing) | {"settled": steward.settled},
     )
+    names = AwsNames(gate, authority, Handler) if mode is InstanceMode.CONTAINER else None
+    images = RootFilesystem(cache_directory(), lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
+    instances = None if names is None else Instances(directory, authority, images, names.port)
+    steward = Steward(machines, databases, instances, turns, saver)
     server = make_server(LOOPBACK, port, gate, threaded=True, request_handler=Handler)
     server.daemon_threads = True  # type: ignore[attr-defined] # of the threaded server
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+    if names is not None:
+        names.start()
     steward.start()
     try:
         server.serve_forever()
     finally:
         steward.stop()
+        if names is not None:
+            names.stop()
         saver.save()
 
 

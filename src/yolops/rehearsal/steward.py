@@ -12,12 +12,17 @@ from moto.sagemaker.models import sagemaker_backends
 from yolops.rehearsal import mlflow
 from yolops.rehearsal.addresses import PORT, server_instances
 from yolops.rehearsal.backends import backends_of
+from yolops.rehearsal.databases import PORT as DATABASE_PORT
+from yolops.rehearsal.databases import wanted_databases
+from yolops.rehearsal.instances import wanted_instances
 from yolops.rehearsal.machines import Machine, Phase
 from yolops.rehearsal.resources import kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from yolops.rehearsal.databases import Databases
+    from yolops.rehearsal.instances import Instances
     from yolops.rehearsal.machines import Machines
     from yolops.rehearsal.resources import Resource
     from yolops.rehearsal.turns import Turns
@@ -30,7 +35,9 @@ class Steward:
     """Does what has to be done, again and again, until it is told to stop.
 
     Args:
-        machines: the real servers.
+        machines: the real MLflow servers.
+        databases: the real databases.
+        instances: the real instances; None where an MLflow server stands in for one.
         turns: keeps others from changing the simulated AWS while it is looked at.
         afterwards: what else is done each time.
 
@@ -38,8 +45,17 @@ class Steward:
         settled: whether every server that should run does, or has failed.
     """
 
-    def __init__(self, machines: Machines, turns: Turns, afterwards: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        machines: Machines,
+        databases: Databases,
+        instances: Instances | None,
+        turns: Turns,
+        afterwards: Callable[[], object],
+    ) -> None:
         self._machines = machines
+        self._databases = databases
+        self._instances = instances
         self._turns = turns
         self._afterwards = afterwards
         self._seen = -1
@@ -49,6 +65,8 @@ class Steward:
 
     def start(self) -> None:
         """Begin."""
+        if self._instances is not None:
+            self._instances.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -56,6 +74,9 @@ class Steward:
         self._stop.set()
         self._thread.join()
         self._machines.converge([])
+        if self._instances is not None:
+            self._instances.stop()
+        self._databases.stop()
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -69,14 +90,23 @@ class Steward:
         if self._seen != self._turns.changes:
             with self._turns.alone():
                 self._seen = self._turns.changes
-                wanted = [*_managed_machines(), *_instance_machines()]
+                stand_ins = [] if self._instances is not None else list(_instance_machines())
+                wanted = [*_managed_machines(), *stand_ins]
+                databases, instances = list(wanted_databases()), list(wanted_instances())
             self._machines.converge(wanted)
+            self._databases.converge(databases)
+            if self._instances is not None:
+                reached = {item["host"]: (DATABASE_PORT, item["local_port"]) for item in self._databases.inventory()}
+                self._instances.converge(instances, reached)
         self._machines.look()
+        if self._instances is not None:
+            self._instances.look()
         phases = self._machines.phases()
         with self._turns.alone():
             if _settle(self._machines):
                 self._turns.changed()
-        self.settled = Phase.STARTING not in phases.values() and self._seen == self._turns.changes
+        booted = self._instances is None or self._instances.settled()
+        self.settled = booted and Phase.STARTING not in phases.values() and self._seen == self._turns.changes
         self._afterwards()
 
 
