@@ -9,7 +9,6 @@ import pytest
 
 from yolops.aws import AwsError
 from yolops.errors import YolopsError
-from yolops.platform.readiness import health, wait_until_healthy
 from yolops.platform.recovery import Orphan, Recovery
 
 TAGS = {"Project": "cells", "Name": "cells"}
@@ -131,34 +130,3 @@ def test_an_aws_that_refuses_to_answer_is_not_taken_for_one_where_nothing_is() -
     aws = FakeAws(get_role=AwsError("AWS iam get_role: not allowed", "", "AccessDenied"))
     with pytest.raises(AwsError, match="not allowed"):
         recovery(terraform, aws).search()
-
-
-APP = "arn:aws:sagemaker:eu-central-1:123456789012:mlflow-app/app-1"
-SERVER = "arn:aws:sagemaker:eu-central-1:123456789012:mlflow-tracking-server/cells"
-
-
-@pytest.mark.parametrize(
-    ("uri", "answers", "seen"),
-    [
-        (APP, {"describe_mlflow_app": {"Status": "Created"}}, "healthy"),
-        (APP, {"describe_mlflow_app": {"Status": "Creating"}}, "Creating"),
-        (SERVER, {"describe_mlflow_tracking_server": {"TrackingServerStatus": "Created"}}, "healthy"),
-        (SERVER, {}, "absent"),
-        ("http://127.0.0.1:9", {}, "no answer"),
-        ("", {}, "absent"),
-    ],
-)
-def test_health_is_what_can_be_seen_of_mlflow(uri: str, answers: dict[str, Any], seen: str) -> None:
-    assert health(uri, FakeAws(**answers)) == seen  # type: ignore[arg-type]
-
-
-def test_a_managed_mlflow_that_failed_is_not_waited_for() -> None:
-    aws = FakeAws(describe_mlflow_app={"Status": "CreateFailed"})
-    with pytest.raises(YolopsError, match="SageMaker says CreateFailed"):
-        wait_until_healthy(APP, aws, lambda _: None)  # type: ignore[arg-type]
-
-
-def test_waiting_ends_with_what_was_seen_last() -> None:
-    with pytest.raises(YolopsError, match=r"did not answer within 0 minutes \(no answer\)") as caught:
-        wait_until_healthy("http://127.0.0.1:9", FakeAws(), lambda _: None, patience_s=0)  # type: ignore[arg-type]
-    assert "allowed_cidrs" in caught.value.hint

@@ -10,7 +10,8 @@ import pytest
 
 from tests.tracking.mlflow_http import FakeMlflow, serving
 from yolops.errors import YolopsError
-from yolops.tracking.rest import Credentials, MlflowRest, NotFoundError
+from yolops.platform.access import Credentials
+from yolops.tracking.rest import MlflowRest, NotFoundError
 from yolops.tracking.runs import find_run, list_runs
 
 MISSING = (404, {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "No run with id=1"})
@@ -45,7 +46,9 @@ def test_a_question_goes_to_the_rest_api_with_what_was_asked(mlflow: FakeMlflow)
         (Credentials(), None),
         (Credentials(username="me", password="a:b"), "Basic " + base64.b64encode(b"me:a:b").decode()),
         (Credentials(token="secret"), "Bearer secret"),
-        (Credentials(username="me", password="x", token="secret"), "Bearer secret"),
+        (Credentials(username="me", password="x", token="secret"), "Basic " + base64.b64encode(b"me:x").decode()),
+        (Credentials(username="me", token="secret"), "Bearer secret"),
+        (Credentials(username="me"), None),
         (Credentials(token="secret\n"), "Bearer secret"),
     ],
 )
@@ -73,8 +76,8 @@ def test_a_thing_that_does_not_exist_is_told_from_a_server_that_fails(mlflow: Fa
 @pytest.mark.parametrize(
     ("answer", "said", "hint"),
     [
-        ((401, "You are not authenticated."), "lets you not in", "MLFLOW_TRACKING_USERNAME"),
-        ((403, {"error_code": "PERMISSION_DENIED", "message": "no"}), "lets you not in", "MLFLOW_TRACKING_USERNAME"),
+        ((401, "You are not authenticated."), "lets you not in as nobody", "MLFLOW_TRACKING_USERNAME"),
+        ((403, {"error_code": "PERMISSION_DENIED", "message": "no"}), "not do this", "yolops users grant"),
         ((500, "<html>Internal Server Error</html>"), "MLflow answered 500", "yolops status"),
         ((502, ["no", "object"]), "MLflow answered 502", "yolops status"),
         ((400, {"error_code": "INVALID_PARAMETER_VALUE", "message": "bad filter"}), "400: bad filter", "yolops status"),

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import psutil
 
+from yolops.platform.access import Access
 from yolops.process import ProcessIdentity
 from yolops.tracking.spool import Progress, RunIntent, Spool
 from yolops.training.sending import model_of, send_what_waits, wait_until_delivered
 
 NOBODY = ProcessIdentity(0, 0.0)
-MOVED = "http://127.0.0.1:10"
+MOVED = Access("http://127.0.0.1:10")
 
 
 def _spool(directory: Path) -> Spool:
@@ -20,7 +21,7 @@ def _spool(directory: Path) -> Spool:
 def test_a_run_that_is_delivered_is_not_waited_for(tmp_path: Path) -> None:
     spool = _spool(tmp_path / "spool")
     spool.save_progress(Progress(ended=True))
-    assert wait_until_delivered(spool, NOBODY, lambda trouble: None)
+    assert wait_until_delivered(spool, NOBODY, MOVED, lambda trouble: None)
     assert send_what_waits([spool], MOVED) == []
 
 
@@ -28,7 +29,7 @@ def test_a_run_that_is_being_trained_has_its_own_sender(tmp_path: Path) -> None:
     spool = _spool(tmp_path / "spool")
     spool.set_owner(ProcessIdentity(os.getpid(), psutil.Process().create_time()))
     assert send_what_waits([spool], MOVED) == []
-    assert spool.intent().tracking_uri == MOVED, "and that one goes on at the new address"
+    assert spool.intent().tracking_uri == MOVED.tracking_uri, "and that one goes on at the new address"
 
 
 def test_a_training_that_was_killed_before_it_had_a_spool_is_in_nobodys_way(tmp_path: Path) -> None:

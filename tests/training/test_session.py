@@ -56,7 +56,7 @@ class Bench:
             weights=self.runs.parent / "weights",
             command_line=["yolops", "train", "cells"],
             display=self.display,
-            senders=self.senders,
+            senders=lambda _: self.senders,
         )
 
     def train(self, trainer: FakeTrainer, **changes: Any) -> TrainedRun:

@@ -79,14 +79,29 @@ class Console:
             self.note(f"... and {len(ranked) - most} more (--json lists all)")
 
     @contextmanager
-    def working(self, text: str) -> Iterator[None]:
-        """Show that something is going on: a spinner for a person, one line elsewhere."""
+    def working(self, text: str) -> Iterator[Callable[[str], None]]:
+        """Show that something is going on: a spinner for a person, one line elsewhere.
+
+        The yielded function changes the text.
+        """
         if self._err.is_terminal:
-            with self._err.status(Text(text)):
-                yield
+            with self._err.status(Text(text)) as status:
+                yield lambda now: status.update(Text(now))
         else:
             self.note(text)
-            yield
+            yield self._changes()
+
+    def _changes(self) -> Callable[[str], None]:
+        """Return what says a line unless it was said last."""
+        last = ""
+
+        def say(line: str) -> None:
+            nonlocal last
+            if line != last:
+                self.note(line)
+            last = line
+
+        return say
 
     @contextmanager
     def progress(self, text: str) -> Iterator[Callable[[int, int], None]]:

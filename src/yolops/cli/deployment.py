@@ -7,11 +7,14 @@ import shutil
 import time
 from typing import TYPE_CHECKING
 
+from yolops.cli.access import named_certificate
 from yolops.errors import YolopsError
 from yolops.platform.deployment import Deployment
 from yolops.platform.plan import Action
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.table import Table
 
     from yolops.cli.console import Console
@@ -33,9 +36,7 @@ def deployment_of(session: Session, settings: Settings, console: Console) -> Dep
     Raises:
         YolopsError: Terraform or boto3 is not installed, or there are no credentials.
     """
-    deployment = Deployment(
-        session.workspace, settings, terraform_binary(), rehearsal=session.rehearsal, say=console.note
-    )
+    deployment = _deployment(session, settings, console.note)
     with console.working("looking at AWS, and getting Terraform ready ..."):
         deployment.prepare()
     return deployment
@@ -47,10 +48,18 @@ def outputs_of(session: Session, settings: Settings) -> Outputs:
     Raises:
         YolopsError: Terraform is not installed, or the platform is not there.
     """
-    deployment = Deployment(
-        session.workspace, settings, terraform_binary(), rehearsal=session.rehearsal, say=lambda _: None
+    return _deployment(session, settings, lambda _: None).outputs()
+
+
+def _deployment(session: Session, settings: Settings, say: Callable[[str], object]) -> Deployment:
+    return Deployment(
+        session.workspace,
+        settings,
+        terraform_binary(),
+        rehearsal=session.rehearsal,
+        say=say,
+        certificate=named_certificate(),
     )
-    return deployment.outputs()
 
 
 def terraform_binary() -> str:

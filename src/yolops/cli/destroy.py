@@ -13,7 +13,8 @@ from yolops.errors import YolopsError
 if TYPE_CHECKING:
     from yolops.cli.console import Console
     from yolops.findings import Finding
-    from yolops.platform.deployment import Deployment, Stake
+    from yolops.platform.deployment import Deployment
+    from yolops.platform.stake import Stake
 
 MOST_RUNS = 1000
 

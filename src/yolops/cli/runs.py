@@ -85,10 +85,10 @@ def _sync(context: typer.Context, as_json: Json = False) -> None:
 
     session = session_of(context)
     console = session.console(as_json=as_json)
-    uri = session.mlflow().base
-    senders = send_what_waits([run.spool for run in all_runs(session.workspace.root / RUNS)], uri)
+    access = session.access(session.enter(session.outputs(), console))
+    senders = send_what_waits([run.spool for run in all_runs(session.workspace.root / RUNS)], access)
     with console.working(f"sending {len(senders)} runs ..."):
-        done = [wait_until_delivered(spool, sender, console.note) for spool, sender in senders]
+        done = [wait_until_delivered(spool, sender, access, console.note) for spool, sender in senders]
     runs = [spool.progress().run_id for spool, _ in senders]
     console.data({"runs": runs, "delivered": all(done)}, f"{sum(done)} of {len(done)} runs sent")
     if not all(done):

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from yolops.errors import UsageError
+from yolops.errors import UsageError, YolopsError
 
 if TYPE_CHECKING:
     from yolops.cli.console import Console
+    from yolops.platform.access import Access
     from yolops.platform.outputs import Outputs
     from yolops.platform.workspace import Workspace
     from yolops.tracking.rest import MlflowRest
 
+CONNECT_PATIENCE_S = 5.0
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
@@ -38,25 +40,30 @@ class Session:
 
         return Console(as_json=self.as_json or as_json, verbose=self.verbose)
 
-    def mlflow(self) -> MlflowRest:
+    def mlflow(self, outputs: Outputs | None = None) -> MlflowRest:
         """Return what questions to the MLflow server of the running platform are asked with.
 
         Raises:
-            YolopsError: no platform is running.
+            YolopsError: no platform is running, or there is no login for it.
         """
         from yolops.tracking.managed import managed_mlflow
-        from yolops.tracking.rest import Credentials, MlflowRest
+        from yolops.tracking.rest import MlflowRest
 
-        uri = self.outputs().tracking_uri
-        if uri.startswith("arn:"):
-            return managed_mlflow(uri)
-        # The names are those of MLflow's own client.
-        credentials = Credentials(
-            username=os.environ.get("MLFLOW_TRACKING_USERNAME", ""),
-            password=os.environ.get("MLFLOW_TRACKING_PASSWORD", ""),
-            token=os.environ.get("MLFLOW_TRACKING_TOKEN", ""),
-        )
-        return MlflowRest(uri, credentials)
+        outputs = outputs or self.outputs()
+        if outputs.tracking_uri.startswith("arn:"):
+            return managed_mlflow(outputs.tracking_uri)
+        access = self.access(outputs)
+        return MlflowRest(access.tracking_uri, access.credentials, trust=access.trust)
+
+    def access(self, outputs: Outputs) -> Access:
+        """Return how the MLflow of a platform is entered.
+
+        Raises:
+            YolopsError: there is no login for it.
+        """
+        from yolops.cli.access import access_to
+
+        return access_to(self, outputs)
 
     def outputs(self) -> Outputs:
         """Return the platform that runs, or the server that was named.
@@ -90,6 +97,29 @@ class Session:
             return self.outputs()
         with console.working("making sure that MLflow runs; a start takes about ten seconds ..."):
             return LocalPlatform(self.workspace, say=console.note).up()
+
+    def enter(self, outputs: Outputs, console: Console) -> Outputs:
+        """Find a wrong login before a training of hours, and return the platform.
+
+        A server that is away is no error here: what runs say is kept for it.
+
+        Raises:
+            YolopsError: the login is wrong, or the server is not the one that was meant.
+        """
+        from yolops.platform.outputs import Mode
+        from yolops.tracking.rest import LoginError, MlflowRest, UnknownServerError
+
+        if outputs.mode in {Mode.LOCAL, Mode.STUDIO}:  # the one asks for no login, the other for that of AWS
+            return outputs
+        access = self.access(outputs)
+        rest = MlflowRest(access.tracking_uri, access.credentials, trust=access.trust, patience_s=CONNECT_PATIENCE_S)
+        try:
+            rest.post("experiments/search", max_results=1)
+        except (LoginError, UnknownServerError):
+            raise
+        except YolopsError as error:
+            console.note(f"{error.message}; what a run says is kept until it does")
+        return outputs
 
     def _named_server(self) -> Outputs | None:
         from yolops.platform.outputs import Mode, Outputs

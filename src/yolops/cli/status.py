@@ -58,6 +58,7 @@ def _in_aws(session: Session, settings: Settings, console: Console) -> bool:
         ("project", f"{settings.project_name} in {settings.region}"),
         ("mode", known.get("mode", f"{settings.mode} (not applied yet)")),
         ("MLflow", seen.health),
+        *((("boot", seen.boot.line()),) if seen.boot else ()),
         ("resources", str(seen.resources)),
         ("drift", f"yes, {len(seen.drift)} changed behind Terraform's back" if seen.drift else "no"),
         *((name.replace("_", " "), value) for name, value in known.items() if value and name in SHOWN),
@@ -65,6 +66,7 @@ def _in_aws(session: Session, settings: Settings, console: Console) -> bool:
     value = {
         "mode": settings.mode.value,
         "health": seen.health,
+        "boot": seen.boot.as_dict() if seen.boot else None,
         "resources": seen.resources,
         "drift": list(seen.drift),
         "outputs": known or None,

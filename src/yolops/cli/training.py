@@ -14,7 +14,7 @@ from yolops.datasets.description import Dataset, read_dataset
 from yolops.errors import YolopsError
 from yolops.tracking.names import check_name
 from yolops.training.run_directory import RUNS, TrainRequest, find_run
-from yolops.training.sending import model_of
+from yolops.training.sending import BackgroundSenders, model_of
 from yolops.training.session import TrainedRun, TrainingSession
 from yolops.training.ultralytics_trainer import UltralyticsTrainer
 
@@ -107,11 +107,12 @@ def _training(session: Session, console: Console) -> TrainingSession:
             verbose=session.verbose,
             threads=threads(os.environ.get("OMP_NUM_THREADS", ""), os.cpu_count() or 1),
         ),
-        lambda: session.connect(console),
+        lambda: session.enter(session.connect(console), console),
         runs=workspace.root / RUNS,
         weights=workspace.state / "weights",
         command_line=["yolops", *sys.argv[1:]],
         display=TrainingDisplay(console),
+        senders=lambda outputs: BackgroundSenders(session.access(outputs)),
     )
 
 

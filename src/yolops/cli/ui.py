@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from yolops.cli.session import Json, session_of
+from yolops.cli.session import Json, Session, session_of
+from yolops.platform.outputs import Mode
+
+if TYPE_CHECKING:
+    from yolops.platform.outputs import Outputs
 
 
 def ui(
@@ -20,6 +24,16 @@ def ui(
     session = session_of(context)
     console = session.console(as_json=as_json)
     outputs = session.connect(console)
-    console.data({"ui_url": outputs.page()}, outputs.page())
+    who = _login(session, outputs)
+    console.data({"ui_url": outputs.page(), "username": who or None}, outputs.page())
+    if who:
+        console.note(f"log in as {who}; a login for somebody else: {session.command_prefix()} users add NAME")
     if browser and not webbrowser.open(outputs.page()):
         console.note("No browser could be opened; open the address by hand.")
+
+
+def _login(session: Session, outputs: Outputs) -> str:
+    """Return the name to log in with; empty where the browser is not asked, or nobody said who we are."""
+    if outputs.mode in {Mode.LOCAL, Mode.STUDIO}:
+        return ""
+    return session.access(outputs).credentials.username

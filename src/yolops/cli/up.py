@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from yolops.cli.session import Json, Session, session_of
-from yolops.errors import UsageError
+from yolops.errors import UsageError, YolopsError
 
 if TYPE_CHECKING:
     from yolops.cli.console import Console
+    from yolops.platform.access import Access
+    from yolops.platform.outputs import Outputs
     from yolops.platform.settings import Settings
 
 
@@ -56,14 +59,30 @@ def _up_in_aws(session: Session, settings: Settings, console: Console, *, yes: b
             raise typer.Exit(1)
         apply(deployment, plan, console)
     if wait:
-        with console.working("waiting until MLflow answers; a new server takes minutes ..."):
-            deployment.wait_until_healthy(lambda _: None)
+        with console.working("waiting until MLflow answers; a new server takes minutes ...") as say:
+            deployment.wait_until_healthy(lambda seen: say(f"waiting until MLflow answers: {seen}"))
     outputs = deployment.outputs()
     console.data(
         {**outputs.as_dict(), "plan": plan.as_dict()},
         f"MLflow answers: {outputs.ui_url}" if wait else f"MLflow will answer: {outputs.ui_url}",
-        f"For other programs: export MLFLOW_TRACKING_URI={outputs.tracking_uri}",
+        *_for_other_programs(session, outputs),
     )
+
+
+def _for_other_programs(session: Session, outputs: Outputs) -> list[str]:
+    """Return the variables with which MLflow's own client finds the server; a password is not shown."""
+    from yolops.platform.access import CERTIFICATE, PASSWORD, USERNAME
+
+    lines = [f"For other programs: export MLFLOW_TRACKING_URI={outputs.tracking_uri}"]
+    if not outputs.tracking_uri.startswith("https://"):
+        return lines
+    try:
+        known = session.access(outputs).environment()
+    except YolopsError as error:  # whoever may build a platform need not be let in to it
+        return [*lines, f"  {error.message}; {error.hint}"]
+    lines += [f"  export {name}={shlex.quote(known[name])}" for name in (CERTIFICATE, USERNAME) if name in known]
+    prefix = session.command_prefix()
+    return [*lines, f"  {PASSWORD} is not shown; a login of your own, with its password: {prefix} users add NAME"]
 
 
 def _up_here(session: Session, console: Console, port: int | None) -> None:
@@ -77,14 +96,14 @@ def _up_here(session: Session, console: Console, port: int | None) -> None:
         f"MLflow runs at {outputs.ui_url}",
         f"For other programs: export MLFLOW_TRACKING_URI={outputs.tracking_uri}",
     )
-    _send_what_waits(session, console, outputs.tracking_uri)
+    _send_what_waits(session, console, session.access(outputs))
 
 
-def _send_what_waits(session: Session, console: Console, tracking_uri: str) -> None:
+def _send_what_waits(session: Session, console: Console, access: Access) -> None:
     from yolops.training.run_directory import RUNS, all_runs
     from yolops.training.sending import send_what_waits
 
-    waiting = send_what_waits([run.spool for run in all_runs(session.workspace.root / RUNS)], tracking_uri)
+    waiting = send_what_waits([run.spool for run in all_runs(session.workspace.root / RUNS)], access)
     if waiting:
         console.note(
             f"{len(waiting)} runs that ended while MLflow was away are being sent; wait for them: yolops runs sync"

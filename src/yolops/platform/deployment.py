@@ -16,14 +16,18 @@ from yolops.platform.configuration import mirror
 from yolops.platform.leftovers import Scope, count_objects, find_leftovers
 from yolops.platform.outputs import Outputs, from_terraform
 from yolops.platform.plan import PROTECTION, Plan, read_plan, unprotects
-from yolops.platform.readiness import HEALTHY, health, wait_until_healthy
+from yolops.platform.readiness import HEALTHY, Server, wait_until_healthy
 from yolops.platform.recovery import Recovery
+from yolops.platform.root_certificate import trust_in
+from yolops.platform.stake import BUCKET, Bucket, Stake
 from yolops.platform.terraform import Terraform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from yolops.findings import Finding
+    from yolops.platform.boot_report import BootReport
     from yolops.platform.settings import Settings
     from yolops.platform.terraform_run import Event
     from yolops.platform.workspace import Workspace
@@ -32,7 +36,6 @@ if TYPE_CHECKING:
 GUARD = "terraform_data.runs"
 # What a switch asks for before it deletes a database: that the loss of its runs was applied.
 RELEASE = (GUARD, "aws_ssm_parameter.runs")
-BUCKET = "aws_s3_bucket"
 DATABASE = "aws_db_instance"
 
 
@@ -45,65 +48,19 @@ class Status:
         resources: how many Terraform has in its state.
         health: `healthy`, or what is seen instead.
         drift: the addresses of what was changed behind Terraform's back.
+        boot: what the server says of its boot; None where it says nothing.
     """
 
     outputs: Outputs | None
     resources: int
     health: str
     drift: tuple[str, ...]
+    boot: BootReport | None = None
 
     @property
     def is_healthy(self) -> bool:
         """Whether MLflow answers."""
         return self.health == HEALTHY
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """A bucket of a platform.
-
-    Attributes:
-        address: what Terraform calls it.
-        name: what it is called.
-        objects: how many versions of objects it holds.
-        bytes: their size.
-    """
-
-    address: str
-    name: str
-    objects: int
-    bytes: int
-
-
-@dataclass(frozen=True)
-class Stake:
-    """What a destroy would take with it.
-
-    Attributes:
-        resources: the addresses of everything there is.
-        outputs: what describes the platform; None when it was never applied whole.
-        buckets: its buckets.
-        buckets_go: the settings say that buckets are deleted with what is in them; otherwise those with content stay.
-        databases: the identifiers of the databases.
-        protected: the addresses of what refuses to be destroyed until the runs are given up.
-    """
-
-    resources: tuple[str, ...]
-    outputs: Outputs | None
-    buckets: tuple[Bucket, ...]
-    buckets_go: bool
-    databases: tuple[str, ...]
-    protected: tuple[str, ...]
-
-    @property
-    def kept(self) -> tuple[Bucket, ...]:
-        """The buckets that stay, because they hold something and nobody said that they may go."""
-        return () if self.buckets_go else tuple(bucket for bucket in self.buckets if bucket.objects)
-
-    def kept_addresses(self) -> list[str]:
-        """Return the addresses of the buckets that stay, and of what keeps them private."""
-        modules = tuple(bucket.address.rpartition(BUCKET + ".")[0] + BUCKET for bucket in self.kept)
-        return [address for address in self.resources if modules and address.startswith(modules)]
 
 
 class Deployment:
@@ -115,17 +72,26 @@ class Deployment:
         binary: the path of the terraform program.
         rehearsal: AWS is the simulation on this machine.
         say: is told, in one line each, what a person should know at once.
+        certificate: the authority that a person wants to be believed, instead of the one that the server publishes.
     """
 
     def __init__(
-        self, workspace: Workspace, settings: Settings, binary: str, *, rehearsal: bool, say: Callable[[str], object]
+        self,
+        workspace: Workspace,
+        settings: Settings,
+        binary: str,
+        *,
+        rehearsal: bool,
+        say: Callable[[str], object],
+        certificate: Path | None = None,
     ) -> None:
         self.settings = settings
         self.aws = Aws(settings.region)
         self._workspace = workspace
         self._rehearsal = rehearsal
         self._say = say
-        simulated = workspace.state / "rehearsal"
+        self._certificate = certificate
+        simulated = workspace.simulated()
         self.terraform = Terraform(
             binary,
             simulated / "terraform" if rehearsal else settings.configuration,
@@ -189,7 +155,7 @@ class Deployment:
         Raises:
             YolopsError: it does not.
         """
-        wait_until_healthy(self.outputs().tracking_uri, self.aws, tell)
+        wait_until_healthy(self._server(self.outputs()), tell)
 
     def outputs(self) -> Outputs:
         """Return what describes the platform.
@@ -215,7 +181,8 @@ class Deployment:
             return Status(None, len(resources), "absent", ())
         # Of the mode that is deployed: settings that are not applied yet are no drift, and the guard may refuse them.
         drift = self.terraform.drift({"deployment_mode": outputs.mode.value})
-        return Status(outputs, len(resources), health(outputs.tracking_uri, self.aws), tuple(drift))
+        server = self._server(outputs)
+        return Status(outputs, len(resources), server.health(), tuple(drift), server.known_boot())
 
     def recovery(self) -> Recovery:
         """Return the way back after a killed apply."""
@@ -282,6 +249,11 @@ class Deployment:
             domain_id=former.get("domain_id", ""),
             kept=frozenset(former["kept"]),
         )
+
+    def _server(self, outputs: Outputs) -> Server:
+        place = self._workspace.simulated() if self._rehearsal else self._workspace.state
+        trust = trust_in(outputs, self.aws, place, self._certificate)
+        return Server(outputs.tracking_uri, self.aws, trust, outputs.server_instance_id, outputs.log_group_name)
 
     def _initialise(self) -> None:
         self._workspace.create_state()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-import urllib.parse
-import urllib.request
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yolops.aws import AwsError
 from yolops.errors import YolopsError
+from yolops.platform.boot_report import READY as BOOTED
+from yolops.platform.boot_report import BootReport, read_boot_report
+from yolops.platform.trust import SYSTEM, Trust, opener, refused_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,63 +26,94 @@ READY = {"Created", "Updated", "Started", "MaintenanceComplete"}
 HOPELESS = {"CreateFailed", "UpdateFailed", "StartFailed", "Deleting", "Deleted", "DeleteFailed"}
 
 
-def health(tracking_uri: str, aws: Aws) -> str:
-    """Return `healthy`, or in a word or two what is seen instead.
+@dataclass(frozen=True)
+class Server:
+    """The MLflow of a platform, and where it is asked how it is.
 
-    Args:
+    Attributes:
         tracking_uri: an address, or the ARN of a managed MLflow.
         aws: its region.
+        trust: how a server with an address is known again.
+        instance_id: the instance it runs on; empty where it is not one.
+        log_group: where that instance tells of its boot.
     """
-    if not tracking_uri:
-        return "absent"
-    if not tracking_uri.startswith("arn:"):
-        return HEALTHY if _answers(tracking_uri) else "no answer"
-    try:
-        status = _managed_status(tracking_uri, aws)
-    except AwsError as error:
-        if error.absent:
+
+    tracking_uri: str
+    aws: Aws
+    trust: Trust = SYSTEM
+    instance_id: str = ""
+    log_group: str = ""
+
+    def health(self) -> str:
+        """Return `healthy`, or in a word or two what is seen instead."""
+        if not self.tracking_uri:
             return "absent"
-        raise
-    return HEALTHY if status in READY else status
+        if not self.tracking_uri.startswith("arn:"):
+            return self._answer()
+        try:
+            status = _managed_status(self.tracking_uri, self.aws)
+        except AwsError as error:
+            if error.absent:
+                return "absent"
+            raise
+        return HEALTHY if status in READY else status
+
+    def known_boot(self) -> BootReport | None:
+        """Return what the instance says of its boot; None where it is silent, or its log may not be read."""
+        try:
+            return read_boot_report(self.aws, self.log_group, self.instance_id)
+        except AwsError:
+            return None  # whoever may not read the log still learns whether MLflow answers
+
+    def _answer(self) -> str:
+        try:
+            return self._ask()
+        except (OSError, ValueError) as error:
+            if not refused_certificate(error):
+                return "no answer"
+        if not self.trust.renew():
+            return "its certificate is not published yet" if self.instance_id else "certificate not trusted"
+        try:
+            return self._ask()
+        except (OSError, ValueError) as error:
+            return "certificate not trusted" if refused_certificate(error) else "no answer"
+
+    def _ask(self) -> str:
+        door = opener(self.tracking_uri, self.trust)
+        with door.open(f"{self.tracking_uri}/health", timeout=ANSWER_PATIENCE_S) as answer:
+            return HEALTHY if answer.status == 200 else "no answer"
 
 
-def wait_until_healthy(
-    tracking_uri: str, aws: Aws, tell: Callable[[str], object], patience_s: float = PATIENCE_S
-) -> None:
+def wait_until_healthy(server: Server, tell: Callable[[str], object], patience_s: float = PATIENCE_S) -> None:
     """Wait until MLflow answers.
 
     Args:
-        tracking_uri: an address, or the ARN of a managed MLflow.
-        aws: its region.
+        server: the MLflow.
         tell: is called with what is seen meanwhile.
         patience_s: seconds it may take.
 
     Raises:
         YolopsError: it does not, or it never will.
     """
-    deadline = time.monotonic() + patience_s
-    while (seen := health(tracking_uri, aws)) != HEALTHY:
+    uri, deadline = server.tracking_uri, time.monotonic() + patience_s
+    while (seen := server.health()) != HEALTHY:
         if seen in HOPELESS:
-            raise YolopsError(
-                f"{tracking_uri}: SageMaker says {seen}", "see why in the SageMaker console; then yolops up"
-            )
+            raise YolopsError(f"{uri}: SageMaker says {seen}", "see why in the SageMaker console; then yolops up")
+        if (boot := server.known_boot()) is not None:
+            if boot.failed:
+                raise YolopsError(
+                    f"{boot.instance_id}: the server could not start: {boot.reason or 'it does not say why'}",
+                    f"its log is in {server.log_group}; mend the cause, then boot it anew: "
+                    f"aws ec2 reboot-instances --instance-ids {boot.instance_id} --region {server.aws.region}",
+                )
+            seen = seen if boot.phase == BOOTED else boot.line()
         if time.monotonic() > deadline:
             raise YolopsError(
-                f"{tracking_uri}: MLflow did not answer within {patience_s / 60:.0f} minutes ({seen})",
+                f"{uri}: MLflow did not answer within {patience_s / 60:.0f} minutes ({seen})",
                 "is your address in allowed_cidrs? `yolops status` names the log of the server",
             )
         tell(seen)
         time.sleep(POLL_S)
-
-
-def _answers(address: str) -> bool:
-    local = (urllib.parse.urlsplit(address).hostname or "").startswith("127.")
-    opener = urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if local else []))
-    try:
-        with opener.open(f"{address}/health", timeout=ANSWER_PATIENCE_S) as answer:
-            return bool(answer.status == 200)
-    except (OSError, ValueError):
-        return False
 
 
 def _managed_status(arn: str, aws: Aws) -> str:

@@ -33,6 +33,10 @@ class Workspace:
         """Where yolops keeps what it must remember."""
         return self.root / ".yolops"
 
+    def simulated(self) -> Path:
+        """Where yolops keeps what it must remember of the simulated AWS, apart from what is real."""
+        return self.state / "rehearsal"
+
     @property
     def configuration(self) -> Path:
         """Where the Terraform configuration is, or would be: `terraform/`, or here if this is such a directory."""

@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import mlflow.exceptions
+import requests
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
-from yolops.tracking.sender import Doubtful, Refused
+from yolops.tracking.sender import Doubtful, NotLetIn, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,14 @@ _FINAL = frozenset(
         "RESOURCE_DOES_NOT_EXIST",
     }
 )
+_WRONG = "MLflow lets you not in (401): the name, password or token is wrong"
+_NOT_LET_IN = {
+    "CUSTOMER_UNAUTHORIZED": _WRONG,
+    "UNAUTHENTICATED": _WRONG,
+    "PERMISSION_DENIED": "MLflow lets you not do this (403): ask an administrator for the permission",
+}
+_STATUS = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED"}
+_UNKNOWN = "CERTIFICATE_VERIFY_FAILED"
 # MLflow also says this when two writers meet in its database (an IntegrityError).
 _DOUBTFUL = "BAD_REQUEST"
 SPOOL_TAG = "yolops.spool"
@@ -135,6 +144,15 @@ def refusals() -> Iterator[None]:
             raise Refused(str(error)) from error
         if error.error_code == _DOUBTFUL:
             raise Doubtful(str(error)) from error
+        if error.error_code in _NOT_LET_IN:
+            raise NotLetIn(_NOT_LET_IN[error.error_code]) from error
+        if _UNKNOWN in str(error):
+            raise NotLetIn("the certificate of the server is not trusted") from error
         if "Max retries exceeded" in str(error):
             raise ConnectionError("no answer from the server") from error
+        raise
+    except requests.HTTPError as error:  # artifacts travel without MLflow's own errors
+        code = _STATUS.get(0 if error.response is None else error.response.status_code)
+        if code:
+            raise NotLetIn(_NOT_LET_IN[code]) from error
         raise

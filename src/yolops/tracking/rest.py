@@ -1,45 +1,27 @@
-"""Asking MLflow questions without importing mlflow, which takes seconds: its REST API over plain HTTP.
+"""Asking MLflow questions without importing mlflow, which takes seconds: its REST API.
 
-Documented at https://mlflow.org/docs/latest/rest-api.html. Credentials are those that MLflow's own client reads; they
-are handed in, never looked up here.
+Documented at https://mlflow.org/docs/latest/rest-api.html. Credentials and trust are handed in, never looked up here.
 """
 
 from __future__ import annotations
 
-import base64
 import http.client
 import json
 import urllib.error
 import urllib.parse
 import urllib.request
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from yolops.errors import YolopsError
+from yolops.platform.access import Credentials
+from yolops.platform.trust import SYSTEM, opener, refused_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from yolops.platform.trust import Trust
+
 TIMEOUT_S = 30.0
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """How to log in; all empty for a server that asks for nothing."""
-
-    username: str = ""
-    password: str = ""
-    token: str = ""
-
-    def header(self) -> dict[str, str]:
-        """Return the HTTP header that logs in."""
-        if self.token:
-            # Whoever reads a token from a file has its newline too; the error about that would show the token.
-            return {"Authorization": f"Bearer {''.join(self.token.split())}"}
-        if self.username:
-            pair = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
-            return {"Authorization": f"Basic {pair}"}
-        return {}
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -50,12 +32,14 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 class MlflowRest:
-    """Reads from an MLflow server.
+    """Asks an MLflow server.
 
     Args:
         tracking_uri: an http or https address.
         credentials: how to log in.
+        trust: how the server is known again.
         sign: adds to a request what the server asks for instead of credentials.
+        patience_s: how long an answer may take, in seconds.
     """
 
     def __init__(
@@ -63,15 +47,16 @@ class MlflowRest:
         tracking_uri: str,
         credentials: Credentials | None = None,
         *,
+        trust: Trust = SYSTEM,
         sign: Callable[[urllib.request.Request], None] = lambda _: None,
+        patience_s: float = TIMEOUT_S,
     ) -> None:
         self.base = tracking_uri.rstrip("/")
-        self._headers = (credentials or Credentials()).header()
+        self.credentials = credentials or Credentials()
+        self._trust = trust
         self._sign = sign
-        # A proxy of the environment must not stand between us and a server on this machine.
-        local = urllib.parse.urlsplit(self.base).hostname in {"127.0.0.1", "localhost", "::1"}
-        proxies = [urllib.request.ProxyHandler({})] if local else []
-        self._opener = urllib.request.build_opener(_NoRedirect, *proxies)
+        self._patience_s = patience_s
+        self._opener = opener(self.base, trust, _NoRedirect)
 
     def get(self, endpoint: str, **query: object) -> dict[str, Any]:
         """Ask one question, such as `get("runs/get", run_id=...)`.
@@ -83,7 +68,7 @@ class MlflowRest:
         pairs = urllib.parse.urlencode(
             {name: value for name, value in query.items() if value}, doseq=True, quote_via=urllib.parse.quote
         )
-        return self._send(f"{endpoint}?{pairs}", None)
+        return self._send("GET", f"{endpoint}?{pairs}", None)
 
     def post(self, endpoint: str, **body: object) -> dict[str, Any]:
         """Ask a question that MLflow takes as a POST, such as `runs/search`.
@@ -92,41 +77,92 @@ class MlflowRest:
             NotFoundError: there is no such thing.
             YolopsError: the server does not answer, or refuses.
         """
-        return self._send(endpoint, json.dumps(body).encode())
+        return self.send("POST", endpoint, **body)
 
-    def _send(self, endpoint: str, body: bytes | None) -> dict[str, Any]:
-        url = f"{self.base}/api/2.0/mlflow/{endpoint}"
-        request = urllib.request.Request(url, body, {"Content-Type": "application/json", **self._headers})  # noqa: S310
-        self._sign(request)
+    def send(self, method: str, endpoint: str, **body: object) -> dict[str, Any]:
+        """Say what shall be, such as `send("PATCH", "users/update-admin", username=...)`.
+
+        Raises:
+            NotFoundError: there is no such thing.
+            YolopsError: the server does not answer, or refuses.
+        """
+        return self._send(method, endpoint, json.dumps(body).encode())
+
+    def _send(self, method: str, endpoint: str, body: bytes | None) -> dict[str, Any]:
+        # What is new in MLflow has another version before its name, and is given whole.
+        path = endpoint if endpoint.startswith("/") else f"/api/2.0/mlflow/{endpoint}"
         try:
-            with self._opener.open(request, timeout=TIMEOUT_S) as answer:
-                found = json.load(answer)
-                if not isinstance(found, dict):
-                    raise ValueError(f"{type(found).__name__} instead of an object")
-                return found
+            return self._answer(method, path, body)
         except urllib.error.HTTPError as error:
-            raise _translated(self.base, error) from error
+            raise self._translated(error) from error
         except (OSError, ValueError, http.client.HTTPException) as error:
+            if why := refused_certificate(error):
+                raise UnknownServerError(
+                    f"{self.base}: the certificate of the server is not trusted ({why})",
+                    "set MLFLOW_TRACKING_SERVER_CERT_PATH to the certificate of the authority that signed it",
+                ) from error
             raise YolopsError(
                 f"{self.base}: no answer from MLflow ({error})", "see how it is: yolops status"
             ) from error
+
+    def _answer(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
+        request = urllib.request.Request(  # noqa: S310 - an address that a person or Terraform gave
+            f"{self.base}{path}",
+            body,
+            {"Content-Type": "application/json", **self.credentials.header()},
+            method=method,
+        )
+        self._sign(request)
+        try:
+            answer = self._opener.open(request, timeout=self._patience_s)
+        except OSError as error:
+            # Nothing was sent yet, so nothing happens twice.
+            if not (refused_certificate(error) and self._trust.renew()):
+                raise
+            self._opener = opener(self.base, self._trust, _NoRedirect)
+            answer = self._opener.open(request, timeout=self._patience_s)
+        with answer:
+            found = json.load(answer)
+            if not isinstance(found, dict):
+                raise ValueError(f"{type(found).__name__} instead of an object")
+            return found
+
+    def _translated(self, error: urllib.error.HTTPError) -> YolopsError:
+        try:
+            said = json.load(error)
+            code, message = said["error_code"], str(said["message"])
+        except (ValueError, KeyError, TypeError):
+            code, message = "", error.reason
+        if code == "RESOURCE_DOES_NOT_EXIST":
+            return NotFoundError(message, "see what there is: yolops runs list, yolops models list")
+        if code == "RESOURCE_ALREADY_EXISTS":
+            return ExistsError(message, "choose another name")
+        if error.code == 401:
+            return LoginError(
+                f"{self.base}: MLflow lets you not in as {self.credentials.who} (401)",
+                "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD; an administrator gives you a new password: "
+                "yolops users password NAME",
+            )
+        if error.code == 403:
+            return YolopsError(
+                f"{self.base}: MLflow lets {self.credentials.who} not do this (403)",
+                "ask an administrator for the permission (yolops users grant); managed MLflow asks for "
+                "sagemaker-mlflow permissions",
+            )
+        return YolopsError(f"{self.base}: MLflow answered {error.code}: {message}", "see how it is: yolops status")
 
 
 class NotFoundError(YolopsError):
     """What was asked for does not exist."""
 
 
-def _translated(base: str, error: urllib.error.HTTPError) -> YolopsError:
-    try:
-        answer = json.load(error)
-        code, message = answer["error_code"], str(answer["message"])
-    except (ValueError, KeyError, TypeError):
-        code, message = "", error.reason
-    if code == "RESOURCE_DOES_NOT_EXIST":
-        return NotFoundError(message, "see what there is: yolops runs list, yolops models list")
-    if error.code in {401, 403}:
-        return YolopsError(
-            f"{base}: MLflow lets you not in ({error.code})",
-            "set MLFLOW_TRACKING_USERNAME and its password; managed MLflow asks for sagemaker-mlflow permissions",
-        )
-    return YolopsError(f"{base}: MLflow answered {error.code}: {message}", "see how it is: yolops status")
+class ExistsError(YolopsError):
+    """What was to be made is there already."""
+
+
+class UnknownServerError(YolopsError):
+    """The server cannot show that it is the one that was meant."""
+
+
+class LoginError(YolopsError):
+    """The server does not know who asks."""

@@ -29,6 +29,8 @@ POLL_S = 0.2
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 5.0
 PATIENCE_S = 600.0
+# Nobody can mend the login of a process that runs; the next one is started with the right one.
+LOGIN_PATIENCE_S = 10.0
 DOUBTS = 5
 UPLOADS = 8
 FILES_AT_ONCE = 64
@@ -40,6 +42,10 @@ class Refused(Exception):
 
 class Doubtful(Exception):
     """The server says no, but has been known to say yes to the next attempt; refused when it stays with it."""
+
+
+class NotLetIn(Exception):
+    """The server does not know who asks, does not let him do this, or cannot show who it is: a login may be renewed."""
 
 
 class GaveUp(Exception):
@@ -279,7 +285,8 @@ class Sender:
                     raise GaveUp("the server has moved") from error
                 if not self._world.owner_is_running():
                     alone_since = alone_since or self._world.clock()
-                    if self._world.clock() - alone_since > self._world.patience_s:
+                    patience = LOGIN_PATIENCE_S if isinstance(error, NotLetIn) else self._world.patience_s
+                    if self._world.clock() - alone_since > patience:
                         raise GaveUp(str(error)) from error
                 self._world.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_S)

@@ -1,7 +1,8 @@
 """The process that brings a run to MLflow while another one trains.
 
 `python -m yolops.training.sending SPOOL` sends one spool and ends. It is started in the background, goes on when the
-training has ended or was killed, and gives way to the training on a busy machine.
+training has ended or was killed, and gives way to the training on a busy machine. How it enters MLflow stands in its
+environment, which nobody else can read.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from mlflow import MlflowClient
 
+    from yolops.platform.access import Access
     from yolops.tracking.sender import Handler
 
 NICENESS = 10
@@ -54,29 +56,43 @@ class Senders(Protocol):
 
 
 class BackgroundSenders:
-    """The senders of a real training: a process for each run."""
+    """The senders of a real training: a process for each run.
+
+    Args:
+        access: how its MLflow is entered.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
 
     def start(self, spool: Spool) -> ProcessIdentity:
         """Start the sender of a run in the background."""
-        return start_sender(spool)
+        return start_sender(spool, self._access)
 
     def wait(self, spool: Spool, sender: ProcessIdentity, waiting: Callable[[str], None]) -> bool:
         """Wait for it; see `wait_until_delivered`."""
-        return wait_until_delivered(spool, sender, waiting)
+        return wait_until_delivered(spool, sender, self._access, waiting)
 
 
-def start_sender(spool: Spool) -> ProcessIdentity:
-    """Start the sender of a spool in the background; if one is at work already, the new one ends at once."""
+def start_sender(spool: Spool, access: Access) -> ProcessIdentity:
+    """Start the sender of a spool in the background; if one is at work already, the new one ends at once.
+
+    Args:
+        spool: the run.
+        access: how an MLflow is entered; a run that goes to another one is not sent with it.
+    """
     command = [sys.executable, "-m", "yolops.training.sending", str(spool.directory)]
-    return start_background(command, log=spool.log_file, env=ENVIRONMENT)
+    login = access.environment() if spool.intent().tracking_uri == access.tracking_uri else {}
+    return start_background(command, log=spool.log_file, env={**ENVIRONMENT, **login})
 
 
-def wait_until_delivered(spool: Spool, sender: ProcessIdentity, waiting: Callable[[str], None]) -> bool:
+def wait_until_delivered(spool: Spool, sender: ProcessIdentity, access: Access, waiting: Callable[[str], None]) -> bool:
     """Wait until the server has all of an ended run.
 
     Args:
         spool: the run.
         sender: its sender; started anew if it died.
+        access: how its MLflow is entered.
         waiting: told what is in the way, when something is.
 
     Returns:
@@ -95,28 +111,28 @@ def wait_until_delivered(spool: Spool, sender: ProcessIdentity, waiting: Callabl
         if not is_running(sender) and not spool.is_locked("sender") and not spool.is_delivered():
             if restarts == 2:
                 return False
-            sender, restarts = start_sender(spool), restarts + 1
+            sender, restarts = start_sender(spool, access), restarts + 1
         time.sleep(POLL_S)
     return True
 
 
-def send_what_waits(spools: list[Spool], tracking_uri: str) -> list[tuple[Spool, ProcessIdentity]]:
+def send_what_waits(spools: list[Spool], access: Access) -> list[tuple[Spool, ProcessIdentity]]:
     """Start the sender of every run that is not delivered and whose training has ended; return both.
 
     Args:
         spools: the runs of a workspace.
-        tracking_uri: where its MLflow is now. A local one may have come up at another port than before.
+        access: how its MLflow is entered, and where it is now; a local one may have another port than before.
     """
     waiting = []
     for spool in spools:
         # A training that was killed while it made its directory has no spool, and nothing to send.
         if not spool.records_file.is_file() or spool.is_delivered():
             continue
-        if _is_local(tracking_uri) and _is_local(spool.intent().tracking_uri):
-            spool.move_to(tracking_uri)
+        if _is_local(access.tracking_uri) and _is_local(spool.intent().tracking_uri):
+            spool.move_to(access.tracking_uri)
         owner = spool.owner()
         if not (owner and is_running(owner)):
-            waiting.append((spool, start_sender(spool)))
+            waiting.append((spool, start_sender(spool, access)))
     return waiting
 
 

@@ -18,7 +18,6 @@ from yolops.tracking.run_logger import RunEnd, RunLogger
 from yolops.tracking.spool import RunIntent, Spool
 from yolops.training.run_directory import RunDirectory
 from yolops.training.run_record import keep_files, say_best, say_origin, say_outcome
-from yolops.training.sending import BackgroundSenders
 from yolops.training.trainer import TrainSpec
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ class TrainingSession:
         weights: where downloaded weights are kept.
         command_line: as it was typed; recorded with the run.
         display: shows a person what is going on.
-        senders: bring what is said to the platform; processes in the background if absent.
+        senders: returns what brings runs to a platform.
     """
 
     def __init__(
@@ -98,7 +97,7 @@ class TrainingSession:
         weights: Path,
         command_line: Sequence[str],
         display: Display,
-        senders: Senders | None = None,
+        senders: Callable[[Outputs], Senders],
     ) -> None:
         self._trainer = trainer
         self._connect = connect
@@ -106,7 +105,7 @@ class TrainingSession:
         self._weights = weights
         self._command_line = command_line
         self._display = display
-        self._senders: Senders = senders or BackgroundSenders()
+        self._senders = senders
 
     def train(self, request: TrainRequest, dataset: Dataset, report: Report) -> TrainedRun:
         """Train anew.
@@ -180,10 +179,10 @@ class TrainingSession:
         resume: Mapping[str, object] | None,
     ) -> TrainedRun:
         """Train while a sender brings what is said to MLflow; `resume` holds what differs from the first time."""
-        began = time.monotonic()
+        began, senders = time.monotonic(), self._senders(outputs)
         observer = _RunObserver(logger, directory, self._display, is_new=resume is None)
         with self._recorded(logger, directory, observer):
-            sender = self._senders.start(directory.spool)
+            sender = senders.start(directory.spool)
             spec = TrainSpec(
                 data=write_training_yaml(dataset, directory.data),
                 directory=directory.path,
@@ -196,9 +195,7 @@ class TrainingSession:
             say_outcome(logger, directory, trained)
         seconds = time.monotonic() - began
         self._display.note("sending what is left of the run to MLflow ...")
-        delivered = self._senders.wait(
-            directory.spool, sender, lambda trouble: self._display.note(f"MLflow: {trouble}")
-        )
+        delivered = senders.wait(directory.spool, sender, lambda trouble: self._display.note(f"MLflow: {trouble}"))
         return TrainedRun(directory, trained, directory.spool.progress(), seconds, delivered, outputs)
 
     @contextmanager
