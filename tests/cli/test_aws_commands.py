@@ -78,7 +78,7 @@ class Workplace:
         out, err = process.communicate(timeout=120)
         return Typed(process.returncode, out, err)
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, stdin: int = subprocess.DEVNULL, **environment: str) -> subprocess.Popen[str]:
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("YOLOPS_", "MLFLOW_", "AWS_"))
         }
@@ -86,7 +86,7 @@ class Workplace:
             [sys.executable, "-m", "yolops.cli.entry", *arguments],
             cwd=self.root,
             env={**kept, **self.environment, **environment},
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

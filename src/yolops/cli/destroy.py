@@ -66,15 +66,12 @@ def _say_what_goes(session: Session, stake: Stake, console: Console) -> None:
 
 def _runs(session: Session, stake: Stake) -> str:
     """Return how many runs MLflow has, if it can be asked."""
-    from dataclasses import replace
-
     from yolops.tracking.runs import list_runs
 
-    uri = "" if stake.outputs is None else stake.outputs.tracking_uri
-    if not uri.startswith("http"):
+    if stake.outputs is None or not stake.outputs.tracking_uri.startswith("http"):
         return "all of them; they were not moved anywhere"
     try:
-        runs = list_runs(replace(session, tracking_uri=uri).mlflow(), experiment="", most=MOST_RUNS)
+        runs = list_runs(session.mlflow(stake.outputs), experiment="", most=MOST_RUNS)
     except YolopsError:
         return "all of them; how many cannot be told, because MLflow does not answer"
     count = f"{len(runs)} or more" if len(runs) == MOST_RUNS else str(len(runs))

@@ -149,7 +149,8 @@ class MlflowRest:
                 "ask an administrator for the permission (yolops users grant); managed MLflow asks for "
                 "sagemaker-mlflow permissions",
             )
-        return YolopsError(f"{self.base}: MLflow answered {error.code}: {message}", "see how it is: yolops status")
+        kind = NotFoundError if error.code == 404 else YolopsError
+        return kind(f"{self.base}: MLflow answered {error.code}: {message}", "see how it is: yolops status")
 
 
 class NotFoundError(YolopsError):

@@ -54,7 +54,7 @@ def list_runs(rest: MlflowRest, *, experiment: str = "", most: int = 20) -> list
     Raises:
         NotFoundError: there is no such experiment.
     """
-    experiments = _experiments(rest)
+    experiments = experiment_names(rest)
     if experiment and experiment not in experiments.values():
         known = ", ".join(sorted(experiments.values())) or "none yet"
         raise NotFoundError(f"there is no experiment {experiment!r}", f"there is: {known}")
@@ -71,7 +71,7 @@ def find_run(rest: MlflowRest, which: str) -> RunSummary:
     Raises:
         NotFoundError: there is no such run.
     """
-    experiments = _experiments(rest)
+    experiments = experiment_names(rest)
     if len(which) == 32 and set(which) <= HEX:
         return _summary(rest.get("runs/get", run_id=which)["run"], experiments)
     for run in list_runs(rest, most=PAGE):
@@ -80,7 +80,8 @@ def find_run(rest: MlflowRest, which: str) -> RunSummary:
     raise NotFoundError(f"there is no run {which!r}", "see what there is: yolops runs list")
 
 
-def _experiments(rest: MlflowRest) -> dict[str, str]:
+def experiment_names(rest: MlflowRest) -> dict[str, str]:
+    """Return the names of all experiments that we may see, by their IDs."""
     found: dict[str, str] = {}
     token = ""
     while True:

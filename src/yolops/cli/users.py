@@ -1,0 +1,214 @@
+"""`yolops users`: who may log in to MLflow, and what they may do there."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import sys
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from yolops.cli.session import Json, Session, session_of
+from yolops.errors import UsageError, YolopsError
+
+if TYPE_CHECKING:
+    from yolops.platform.outputs import Outputs
+    from yolops.tracking.rest import MlflowRest
+    from yolops.tracking.users import Thing
+
+# As many random bytes as 24 characters hold.
+PASSWORD_BYTES = 18
+Name = Annotated[str, typer.Argument(metavar="NAME", help="As whom somebody logs in.")]
+FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin, not make one.")]
+OfExperiment = Annotated[str, typer.Option("--experiment", help="For this experiment.")]
+OfModel = Annotated[str, typer.Option("--model", help="For this registered model.")]
+OfAll = Annotated[bool, typer.Option("--all", help="For every experiment and model, also those that come later.")]
+
+
+def commands() -> typer.Typer:
+    """Build the commands about users."""
+    app = typer.Typer(
+        help="Let people in to MLflow, and say what they may do.", no_args_is_help=True, rich_markup_mode=None
+    )
+    app.command("list")(_list)
+    app.command("add")(_add)
+    app.command("remove")(_remove)
+    app.command("password")(_password)
+    app.command("grant")(_grant)
+    app.command("revoke")(_revoke)
+    return app
+
+
+def _list(context: typer.Context, as_json: Json = False) -> None:
+    """List who may log in, and what they may do."""
+    from yolops.cli.console import table
+    from yolops.tracking.users import list_users
+
+    session = session_of(context)
+    rest, _ = _door(session)
+    users = list_users(rest)
+    rows = [
+        (
+            user.name,
+            "yes" if user.admin else "no",
+            "everything" if user.admin else "; ".join(map(str, user.grants)) or "what they make themselves",
+        )
+        for user in users
+    ]
+    session.console(as_json=as_json).data([user.as_dict() for user in users], table("user", "admin", "may", rows=rows))
+
+
+def _add(
+    context: typer.Context,
+    name: Name,
+    admin: Annotated[bool, typer.Option("--admin", help="May do everything, also let others in.")] = False,
+    from_stdin: FromStdin = False,
+    as_json: Json = False,
+) -> None:
+    """Let somebody log in; prints the password once, and what they must set."""
+    from yolops.tracking.users import add_user
+
+    session = session_of(context)
+    console = session.console(as_json=as_json)
+    rest, outputs = _door(session)
+    password = _new_password(from_stdin)
+    add_user(rest, name, password, admin=admin)
+    said = _environment(session, outputs, name, "" if from_stdin else password)
+    console.data({"username": name, "admin": admin, "environment": said}, *_exports(said))
+    console.note(f"{name} can log in now; the password is shown this once")
+    if not admin:
+        prefix = session.command_prefix()
+        console.note(f"{name} sees nothing of others yet: {prefix} users grant {name} EDIT --all")
+
+
+def _remove(context: typer.Context, name: Name, as_json: Json = False) -> None:
+    """Let somebody in no more; what they made stays."""
+    from yolops.tracking.users import remove_user, who_asks
+
+    session = session_of(context)
+    rest, outputs = _door(session)
+    if name == who_asks(rest).name:
+        raise YolopsError(f"you are {name} yourself", "another administrator can remove you")
+    _spare_the_administrator(outputs, name)
+    remove_user(rest, name)
+    session.console(as_json=as_json).data({"removed": name}, f"{name} cannot log in any more")
+
+
+def _password(context: typer.Context, name: Name, from_stdin: FromStdin = False, as_json: Json = False) -> None:
+    """Give somebody, or yourself, a new password."""
+    from yolops.tracking.users import set_password
+
+    session = session_of(context)
+    rest, outputs = _door(session)
+    _spare_the_administrator(outputs, name)
+    password = _new_password(from_stdin)
+    set_password(rest, name, password)
+    said = _environment(session, outputs, name, "" if from_stdin else password)
+    session.console(as_json=as_json).data({"username": name, "environment": said}, *_exports(said))
+
+
+def _grant(
+    context: typer.Context,
+    name: Name,
+    permission: Annotated[Literal["READ", "EDIT", "MANAGE"], typer.Argument(help="What they may do.")],
+    experiment: OfExperiment = "",
+    model: OfModel = "",
+    everything: OfAll = False,
+    as_json: Json = False,
+) -> None:
+    """Let somebody read, edit (also train into) or manage (also delete) an experiment, a model, or all of them."""
+    from yolops.tracking.users import grant
+
+    session = session_of(context)
+    rest, _ = _door(session)
+    things = _things(rest, experiment, model, everything=everything)
+    grant(rest, name, permission, things)
+    session.console(as_json=as_json).data(
+        {"username": name, "permission": permission, "for": list(map(str, things))},
+        f"{name} may {permission} {', '.join(map(str, things))}",
+    )
+
+
+def _revoke(
+    context: typer.Context,
+    name: Name,
+    experiment: OfExperiment = "",
+    model: OfModel = "",
+    everything: OfAll = False,
+    as_json: Json = False,
+) -> None:
+    """Take a permission away."""
+    from yolops.tracking.users import revoke
+
+    session = session_of(context)
+    rest, _ = _door(session)
+    taken = revoke(rest, name, _things(rest, experiment, model, everything=everything))
+    session.console(as_json=as_json).data(
+        {"username": name, "revoked": list(map(str, taken))},
+        f"{name} has no permission of their own any more for {', '.join(map(str, taken))}",
+    )
+
+
+def _door(session: Session) -> tuple[MlflowRest, Outputs]:
+    """Return what an MLflow with logins is asked with, and its platform."""
+    from yolops.platform.outputs import Mode
+    from yolops.tracking.users import who_asks
+
+    if not session.tracking_uri and session.workspace.mode() is Mode.LOCAL:
+        raise YolopsError(
+            "the platform on this machine asks nobody for a login, so it has no users",
+            "custom mode has them; for another server give --tracking-uri",
+        )
+    outputs = session.outputs()
+    if outputs.mode is Mode.STUDIO:
+        raise YolopsError(
+            "in studio mode AWS decides who may use MLflow, so it has no users of its own",
+            "allow or deny the actions sagemaker-mlflow:* in IAM",
+        )
+    rest = session.mlflow(outputs)
+    who_asks(rest)
+    return rest, outputs
+
+
+def _things(rest: MlflowRest, experiment: str, model: str, *, everything: bool) -> tuple[Thing, ...]:
+    from yolops.tracking.users import EVERYTHING, find_thing
+
+    if [bool(experiment), bool(model), everything].count(True) != 1:
+        raise UsageError("for what?", "give one of --experiment NAME, --model NAME, --all")
+    return EVERYTHING if everything else (find_thing(rest, experiment=experiment, model=model),)
+
+
+def _new_password(from_stdin: bool) -> str:
+    return sys.stdin.readline().rstrip("\r\n") if from_stdin else secrets.token_urlsafe(PASSWORD_BYTES)
+
+
+def _environment(session: Session, outputs: Outputs, name: str, password: str) -> dict[str, str]:
+    """Return what somebody must set to enter, on a machine of their own; no password that they know already."""
+    from yolops.platform.access import CERTIFICATE, PASSWORD, USERNAME
+
+    said = {"MLFLOW_TRACKING_URI": outputs.tracking_uri, USERNAME: name}
+    certificate = session.access(outputs).trust.file
+    return said | ({CERTIFICATE: str(certificate)} if certificate else {}) | ({PASSWORD: password} if password else {})
+
+
+def _exports(variables: dict[str, str]) -> list[str]:
+    return [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+
+
+def _spare_the_administrator(outputs: Outputs, name: str) -> None:
+    """Refuse to change the login by which the platform itself is entered; its password is kept in AWS."""
+    from yolops.aws import Aws, AwsError
+    from yolops.platform.access import administrator
+
+    if not outputs.server_secret_arn:
+        return
+    try:
+        known = administrator(Aws(outputs.aws_region), outputs.server_secret_arn).username
+    except AwsError:
+        return  # whoever may not read the secret is not the one who enters by it
+    if name == known:
+        raise YolopsError(
+            f"{name} is the administrator of the platform, whose password is kept in {outputs.server_secret_arn}",
+            "for a login of your own: yolops users add NAME --admin",
+        )

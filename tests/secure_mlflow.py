@@ -1,0 +1,81 @@
+"""A real MLflow with logins and TLS on loopback: `mlflow server --app-name basic-auth`, with SQLite."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.certificates import HOST, Signed, signed
+from yolops.platform.access import Access, Credentials
+from yolops.platform.server_command import bytecode_directory, server_argv, server_environment
+from yolops.platform.trust import Trust, opener
+from yolops.process import start_background, stop
+from yolops.tracking.rest import MlflowRest
+
+ADMIN = Credentials("root", "the password of root")
+PATIENCE_S = 90
+CONFIGURATION = """\
+[mlflow]
+default_permission = NO_PERMISSIONS
+database_uri = sqlite:///users.db
+admin_username = {admin.username}
+admin_password = {admin.password}
+authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+"""
+
+
+@dataclass(frozen=True)
+class SecureMlflow:
+    """Where it is, and the files of its TLS."""
+
+    uri: str
+    files: Signed
+
+    def access(self, credentials: Credentials = ADMIN) -> Access:
+        return Access(self.uri, credentials, Trust(self.files.root))
+
+    def rest(self, username: str = ADMIN.username, password: str = ADMIN.password) -> MlflowRest:
+        return MlflowRest(self.uri, Credentials(username, password), trust=Trust(self.files.root))
+
+
+@contextmanager
+def secure_mlflow(directory: Path) -> Iterator[SecureMlflow]:
+    """Serve until the block ends."""
+    files = signed(directory / "tls")
+    with socket.socket() as free:
+        free.bind((HOST, 0))
+        port = free.getsockname()[1]
+    (directory / "auth.ini").write_text(CONFIGURATION.format(admin=ADMIN))
+    argv = [
+        *server_argv(port),
+        *("--app-name", "basic-auth"),
+        *("--uvicorn-opts", f"--ssl-certfile {files.certificate} --ssl-keyfile {files.key}"),
+    ]
+    environment = {
+        **server_environment(bytecode_directory()),
+        "MLFLOW_AUTH_CONFIG_PATH": str(directory / "auth.ini"),
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex(16),
+    }
+    server = start_background(argv, log=directory / "server.log", env=environment, cwd=directory)
+    found = SecureMlflow(f"https://{HOST}:{port}", files)
+    try:
+        _wait(found, directory / "server.log")
+        yield found
+    finally:
+        stop(server, 5)
+
+
+def _wait(server: SecureMlflow, log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        try:
+            with opener(server.uri, Trust(server.files.root)).open(f"{server.uri}/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(log.read_text()[-3000:])
