@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.tracking.conftest import World
 from tests.tracking.fakes import FakeTracking
 from yolops.tracking.run_logger import DatasetInput, RunEnd, RunLogger
-from yolops.tracking.sender import Sender, Surroundings
+from yolops.tracking.sender import LOGIN_PATIENCE_S, NotLetIn, Sender, Surroundings
 from yolops.tracking.spool import RunIntent, Spool
 
 
@@ -147,11 +147,33 @@ def test_when_the_server_stays_away_the_run_is_kept_and_a_later_sender_brings_it
     server.is_away = lambda _: True
     assert not Sender(spool, server, {}, world.surroundings(patience_s=60)).run()
     assert not spool.is_delivered()
-    assert spool.progress().trouble == "no answer"
+    assert (spool.progress().trouble, spool.progress().gave_up) == ("no answer", True)
     server.is_away = lambda _: False
     assert Sender(spool, server, {}, world.surroundings()).run()
     assert server.series("train/loss") == [(epoch, -epoch) for epoch in range(1, 6)]
-    assert spool.progress().trouble == ""
+    assert (spool.progress().trouble, spool.progress().gave_up) == ("", False)
+
+
+def test_a_login_that_is_refused_is_waited_for_during_a_training_and_hardly_after_it(
+    spool: Spool, world: World
+) -> None:
+    class Closed(FakeTracking):
+        def create_run(self, intent: RunIntent) -> tuple[str, str]:
+            raise NotLetIn("not let in (401)")
+
+    def training() -> Iterator[None]:
+        while world.now < 2_000:
+            yield
+        world.owner_lives = False
+
+    _train(spool, 5)
+    world.on_sleep = training()
+    assert not Sender(spool, Closed(), {}, world.surroundings(patience_s=600)).run()
+    assert 1_000 < sum(world.slept) < 1_000 + 2 * LOGIN_PATIENCE_S
+    assert (spool.progress().trouble, spool.progress().offset) == ("not let in (401)", 0)
+    server = FakeTracking()
+    assert Sender(spool, server, {}, world.surroundings()).run()
+    assert server.series("train/loss") == [(epoch, -epoch) for epoch in range(1, 6)]
 
 
 def test_a_handler_does_what_only_it_knows_and_its_result_is_kept(spool: Spool, world: World) -> None:

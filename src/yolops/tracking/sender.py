@@ -132,7 +132,7 @@ class Sender:
         Returns:
             Whether the server has all of it; what it has not stays in the spool.
         """
-        self._trouble("")
+        self._remember(trouble="", gave_up=False)
         try:
             self._create_run()
             on_run(self._progress.run_id)
@@ -147,10 +147,11 @@ class Sender:
                     self._world.sleep(POLL_S)
         except GaveUp as error:
             log.warning("gave up for now: %s", error)
+            self._remember(gave_up=True)
             return False
         except Refused as error:
             log.error("the server refuses the run: %s", error)
-            self._remember(trouble=str(error))
+            self._remember(trouble=str(error), gave_up=True)
             return False
         log.info("all sent")
         return True

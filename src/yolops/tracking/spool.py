@@ -66,6 +66,7 @@ class Progress:
         ended: whether the run's end has been sent.
         rejected: how many records the server refused for good.
         trouble: why the last attempt failed; empty when it did not.
+        gave_up: whether the last sender has ended without having sent all, because there was no point in trying on.
         results: what handlers of records returned, such as the version of a registered model.
     """
 
@@ -76,6 +77,7 @@ class Progress:
     ended: bool = False
     rejected: int = 0
     trouble: str = ""
+    gave_up: bool = False
     results: dict[str, Any] = field(default_factory=dict)
 
 

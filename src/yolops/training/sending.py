@@ -109,7 +109,8 @@ def wait_until_delivered(spool: Spool, sender: ProcessIdentity, access: Access, 
             return False
         # Another sender may be at work, in which case the one that was started has left.
         if not is_running(sender) and not spool.is_locked("sender") and not spool.is_delivered():
-            if restarts == 2:
+            progress = spool.progress()
+            if restarts == 2 or progress.gave_up:  # one that was killed is another matter
                 return False
             sender, restarts = start_sender(spool, access), restarts + 1
         time.sleep(POLL_S)
