@@ -141,3 +141,10 @@ def test_on_a_terminal_the_label_has_a_colour_and_text_is_still_shown_as_it_is()
     assert "\x1b[31merror:\x1b[0m [red]message[/]" in done.stderr
     assert "[red]working[/] :warning:" in done.stderr
     assert "[red]note[/]" in done.stderr
+
+
+def test_what_goes_on_is_said_once_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
+    with Console().working("waiting ...") as say:
+        for seen in ("installing", "installing", "starting"):
+            say(seen)
+    assert capsys.readouterr().err.splitlines() == ["waiting ...", "installing", "starting"]

@@ -36,7 +36,10 @@ class Mlflow(BaseHTTPRequestHandler):
     logins = (("root", ADMIN["admin_password"]), ("ana", "a password of mine"))
 
     def do_GET(self) -> None:
-        self._say(200 if self.path == "/health" else 404, {})
+        user = {"user": {"username": "root", "is_admin": True}}
+        answers = {"/health": {}, "/api/2.0/mlflow/users/current": user}
+        path = self.path.partition("?")[0]
+        self._say(200 if path in answers else 404, answers.get(path, {}))
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -205,6 +208,24 @@ def test_ui_says_as_whom_to_log_in(yolops: Workplace) -> None:
     assert "log in as root" in shown.err
     assert "canary" not in shown.err + shown.out
     assert yolops("ui", "--no-browser", "--json").json["username"] == "root"
+
+
+def test_the_administrator_of_the_platform_is_neither_removed_nor_given_another_password(yolops: Workplace) -> None:
+    assert "you are root yourself" in two_lines(yolops("users", "remove", "root"))[0]
+    error, hint = two_lines(yolops("users", "password", "root"))
+    assert "root is the administrator of the platform" in error
+    assert "users add NAME --admin" in hint
+
+
+def test_in_studio_mode_aws_decides_who_may_do_what(
+    environment: dict[str, str], platform: Platform, tmp_path: Path
+) -> None:
+    yolops = workplace(tmp_path, environment, platform, "arn:aws:sagemaker:eu-central-1:123456789012:mlflow-app/app-1")
+    (tmp_path / "terraform.tfvars").write_text(SETTINGS.replace("custom", "studio"))
+    assert yolops("up", "--yes", "--no-wait").code == 0
+    error, hint = two_lines(yolops("users", "list"))
+    assert "AWS decides who may use MLflow" in error
+    assert "IAM" in hint
 
 
 def test_status_shows_how_far_the_server_is(yolops: Workplace) -> None:
