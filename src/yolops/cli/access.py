@@ -59,7 +59,7 @@ def named_certificate() -> Path | None:
 
 
 def _credentials(outputs: Outputs) -> Credentials:
-    kept = read_credentials_file(Path.home() / CREDENTIALS_FILE)
+    kept = _kept_credentials()
     said = Credentials(
         username=os.environ.get(USERNAME) or kept.username,
         password=os.environ.get(PASSWORD) or kept.password,
@@ -75,6 +75,13 @@ def _credentials(outputs: Outputs) -> Credentials:
     if outputs.server_secret_arn and outputs.tracking_uri.startswith("https://"):
         return administrator(Aws(outputs.aws_region), outputs.server_secret_arn)
     return said
+
+
+def _kept_credentials() -> Credentials:
+    try:
+        return read_credentials_file(Path.home() / CREDENTIALS_FILE)
+    except RuntimeError:  # this user has no home
+        return Credentials()
 
 
 def _trust(session: Session, outputs: Outputs) -> Trust:
