@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,15 @@ def test_when_the_server_stays_away_the_run_is_kept_and_a_later_sender_brings_it
     assert Sender(spool, server, {}, world.surroundings()).run()
     assert server.series("train/loss") == [(epoch, -epoch) for epoch in range(1, 6)]
     assert (spool.progress().trouble, spool.progress().gave_up) == ("", False)
+
+
+def test_a_sender_whose_server_has_moved_has_not_given_up(spool: Spool, world: World) -> None:
+    _train(spool, 5)
+    server = FakeTracking()
+    server.is_away = lambda _: True
+    moved = replace(world.surroundings(), server_has_moved=lambda: True)
+    assert not Sender(spool, server, {}, moved).run()
+    assert spool.progress().gave_up is False, "whoever waits for it starts another one"
 
 
 def test_a_login_that_is_refused_is_waited_for_during_a_training_and_hardly_after_it(

@@ -147,7 +147,7 @@ class Sender:
                     self._world.sleep(POLL_S)
         except GaveUp as error:
             log.warning("gave up for now: %s", error)
-            self._remember(gave_up=True)
+            self._remember(gave_up=not self._world.server_has_moved())  # to the new address it is sent anew
             return False
         except Refused as error:
             log.error("the server refuses the run: %s", error)
