@@ -33,7 +33,8 @@ def test_a_command_runs_against_the_rehearsal_which_starts_for_it(tmp_path: Path
     before = yolops(tmp_path, "rehearsal", "status", "--json")
     assert (before.returncode, shown(before)["running"]) == (1, False)
     try:
-        yolops(tmp_path, "--rehearsal", "status")  # of a platform that does not run: this ends with 1
+        local = yolops(tmp_path, "--rehearsal", "status")  # of a platform that does not run
+        assert (local.returncode, "--rehearsal up" in local.stderr) == (1, True)
         status = yolops(tmp_path, "rehearsal", "status", "--json")
         assert (status.returncode, shown(status)["running"]) == (0, True)
         started = shown(yolops(tmp_path, "rehearsal", "start", "--json"))

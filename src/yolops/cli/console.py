@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 import time
 import traceback
@@ -29,6 +30,8 @@ BAR_AFTER_S = 2.0
 PIPE_COLUMNS = 4000
 # Text is shown as it is: rich would take `[0]` for markup, and the `:100:` behind the name of a file for an emoji.
 LITERAL: Any = {"soft_wrap": True, "highlight": False, "markup": False, "emoji": False}
+# A command in a hint; those about the rehearsal itself are the same in one.
+COMMAND = re.compile(r"\byolops (?=[a-z])(?!rehearsal\b)")
 ISSUES = "https://github.com/yolops/yolops/issues"
 
 
@@ -168,12 +171,19 @@ def table(*columns: str, rows: Sequence[Sequence[Any]]) -> Table:
     return result
 
 
-def print_error(error: YolopsError) -> None:
-    """Print an error a person can mend: where and what, then what to do."""
+def print_error(error: YolopsError, *, rehearsed: bool = False) -> None:
+    """Print an error a person can mend: where and what, then what to do.
+
+    Args:
+        error: what to print.
+        rehearsed: AWS is the simulated one. What raised the error need not know, but whoever types what the hint says
+            must not end up in the real one.
+    """
+    hint = COMMAND.sub("yolops --rehearsal ", error.hint) if rehearsed else error.hint
     err = RichConsole(file=sys.stderr, **LITERAL)
     err.print(Text.assemble(("error:", "red"), " ", error.message))
-    if error.hint:
-        err.print(Text.assemble(("  try:", "cyan"), " ", error.hint))
+    if hint:
+        err.print(Text.assemble(("  try:", "cyan"), " ", hint))
 
 
 def print_bug(error: Exception, *, verbose: bool) -> None:

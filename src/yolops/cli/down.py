@@ -18,7 +18,7 @@ def down(context: typer.Context, as_json: Json = False) -> None:
         console.data(
             {"ended": False, "mode": settings.mode.value},
             f"{settings.project_name} keeps running in AWS ({settings.mode}, {settings.region}).",
-            "To take it away with its runs: yolops destroy",
+            f"To take it away with its runs: {session.command_prefix()} destroy",
         )
         return
     ended = LocalPlatform(session.workspace).down()

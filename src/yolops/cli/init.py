@@ -14,14 +14,30 @@ if TYPE_CHECKING:
     from yolops.platform.scaffold import Choices
 
 
+STATE_QUESTION = "S3 bucket for Terraform's state, with a lock, for a team; leave it empty to keep the state here"
+QUESTIONS = {
+    "mode": ("Where should MLflow run: studio (managed by AWS) or custom (a server of your own)?", "--mode"),
+    "project": ("Name of the project", "--project"),
+    "region": ("Region of AWS", "--region"),
+    "key_pair": (
+        "EC2 key pair for SSH; leave it empty for access through AWS Systems Manager, without port 22",
+        "--key-pair",
+    ),
+    "allowed_cidrs": ("Who reaches MLflow: addresses or networks, with commas between them", "--allowed-cidr"),
+}
+
+
 def init(
     context: typer.Context,
-    mode: Annotated[Mode | None, typer.Option(help="Where MLflow runs: studio or custom.")] = None,
+    mode: Annotated[
+        Mode | None, typer.Option(metavar="<studio|custom>", help="Where MLflow runs: managed, or on your own server.")
+    ] = None,
     project: Annotated[str, typer.Option(help="What everything in AWS is named after and tagged with.")] = "",
     region: Annotated[str, typer.Option(help="The region of AWS.")] = "",
     key_pair: Annotated[str, typer.Option(help="Custom mode: an EC2 key pair for SSH; none means AWS SSM.")] = "",
     allowed_cidr: Annotated[
-        list[str] | None, typer.Option(help="Custom mode: who reaches the server; may be given several times.")
+        list[str] | None,
+        typer.Option(metavar="CIDR", help="Custom mode: who reaches the server; may be given several times."),
     ] = None,
     remote_state: Annotated[
         str, typer.Option(metavar="BUCKET", help="Keep Terraform's state in this bucket, with a lock.")
@@ -32,23 +48,81 @@ def init(
     as_json: Json = False,
 ) -> None:
     """Write the Terraform configuration and its settings for a platform in AWS."""
-    from yolops.cli.questions import can_ask
-    from yolops.platform.configuration import configuration_source, lay_out
-    from yolops.platform.scaffold import Choices, settings_text, write_new
+    from yolops.cli.questions import ask, can_ask
+    from yolops.platform.scaffold import Choices
 
     session = session_of(context)
     console = session.console(as_json=as_json)
+    exists = session.workspace.settings_file.is_file()
+    asks = can_ask() and not (yes or exists)
+    options = {"mode": mode, "project": project, "region": region, "key_pair": key_pair, "allowed_cidrs": allowed_cidr}
+    choices = Choices()
+    for name, value in options.items():
+        if value:
+            choices = choices.answered(name, " ".join(value) if isinstance(value, list) else value)
+    unsaid = [name for name, value in options.items() if not value]
+    if not exists:
+        choices = _complete(session, choices, unsaid, console, asks=asks)
+    if asks and not remote_state:
+        remote_state = ask(STATE_QUESTION, "--remote-state")
+    _write(session, choices, console)
+    if remote_state:
+        _keep_state_in(session, remote_state, console)
+    console.note(f"Look at what it would make: {session.command_prefix()} plan")
+
+
+def _complete(session: Session, given: Choices, unsaid: list[str], console: Console, *, asks: bool) -> Choices:
+    """Return the choices with what no option has said: asked for, found out, or left at its default."""
+    for name in unsaid:
+        if name not in {"key_pair", "allowed_cidrs"}:
+            given = _ask(given, name, str(getattr(given, name)), console) if asks else given
+        elif given.mode is Mode.CUSTOM:
+            default = _own_address(session, console) if name == "allowed_cidrs" else ""
+            given = _ask(given, name, default, console) if asks else given.answered(name, default)
+    if given.mode is Mode.CUSTOM:
+        who = ", ".join(given.allowed_cidrs)
+        if who:
+            console.note(f"only {who} will reach MLflow; allowed_cidrs in terraform.tfvars says so")
+        else:
+            console.warn("nobody reaches MLflow until allowed_cidrs in terraform.tfvars names your address")
+    return given
+
+
+def _ask(given: Choices, name: str, default: str, console: Console) -> Choices:
+    """Ask until the answer can be."""
+    from yolops.cli.questions import ask
+    from yolops.errors import YolopsError
+
+    while True:
+        try:
+            return given.answered(name, ask(*QUESTIONS[name], default))
+        except YolopsError as error:
+            console.note(f"{error.message}: {error.hint}")
+
+
+def _own_address(session: Session, console: Console) -> str:
+    """Return the range of the caller's own address; "" if it cannot be found out, which is said."""
+    from yolops.platform.scaffold import own_address
+
+    if session.rehearsal:
+        return "127.0.0.1/32"
+    with console.working("finding out your own address ..."):
+        own = own_address()
+    if not own:
+        console.note("your own address could not be found out")
+    return own
+
+
+def _write(session: Session, choices: Choices, console: Console) -> None:
+    """Write what is not there yet, and say what was written."""
+    from yolops.platform.configuration import configuration_source, lay_out
+    from yolops.platform.scaffold import settings_text, write_new
+
     workspace = session.workspace
-    given = Choices(mode or Mode.STUDIO, project or Choices.project, region or Choices.region, key_pair)
     exists = workspace.settings_file.is_file()
-    given = _ask(given, mode, project, region) if can_ask() and not (yes or exists) else given
-    choices = _with_addresses(session, given, allowed_cidr, console) if not exists else given
-    choices.check()
     record = workspace.create_state() / "configuration.json"
     laid = lay_out(configuration_source(), workspace.configuration, record)
     fresh = write_new(workspace.settings_file, settings_text(choices))
-    if remote_state:
-        _keep_state_in(session, remote_state, console)
     for name in laid.edited:
         console.warn(f"{workspace.configuration / name}: has been edited, and was left as it is")
     if not fresh:
@@ -62,50 +136,7 @@ def init(
             "settings_written": fresh and not exists,
         },
         f"The configuration is in {workspace.configuration}; your settings are in {workspace.settings_file}.",
-        f"Look at what it would make: {session.command_prefix()} plan",
     )
-
-
-def _ask(given: Choices, mode: Mode | None, project: str, region: str) -> Choices:
-    """Ask for what no option has said."""
-    from dataclasses import replace
-
-    from yolops.cli.questions import ask
-
-    if mode is None:
-        answer = ask(
-            "Where should MLflow run: studio (managed by AWS) or custom (a server of your own)?", "--mode", "studio"
-        )
-        given = replace(given, mode=Mode(answer) if answer in set(Mode) else Mode.LOCAL)
-    if not project:
-        given = replace(given, project=ask("Name of the project", "--project", given.project))
-    if not region:
-        given = replace(given, region=ask("Region of AWS", "--region", given.region))
-    if given.mode is Mode.CUSTOM and not given.key_pair:
-        question = "EC2 key pair for SSH; leave it empty for access through AWS Systems Manager, without port 22"
-        given = replace(given, key_pair=ask(question, "--key-pair"))
-    return given
-
-
-def _with_addresses(session: Session, given: Choices, cidrs: list[str] | None, console: Console) -> Choices:
-    """Add who reaches the server: the caller's own address unless somebody said otherwise."""
-    from dataclasses import replace
-
-    from yolops.cli.questions import ask, can_ask
-    from yolops.platform.scaffold import own_address
-
-    if given.mode is not Mode.CUSTOM:
-        return given
-    if cidrs:
-        return replace(given, allowed_cidrs=tuple(cidrs))
-    own = "127.0.0.1/32" if session.rehearsal else own_address()
-    if not own:
-        console.warn("your own address could not be found out; write it into allowed_cidrs, or nobody reaches MLflow")
-        return given
-    if can_ask():
-        own = ask("Who reaches MLflow (your own address)", "--allowed-cidr", own)
-    console.note(f"only {own} will reach MLflow; allowed_cidrs in terraform.tfvars says so")
-    return replace(given, allowed_cidrs=(own,))
 
 
 def _keep_state_in(session: Session, bucket: str, console: Console) -> None:

@@ -33,11 +33,9 @@ def _list(context: typer.Context, as_json: Json = False) -> None:
         )
         for model in models
     ]
-    shown = table("name", "latest", "aliases", "updated", rows=rows) if rows else _NOTHING
+    nothing = f"no models yet; register one: {session.command_prefix()} train data.yaml --register-as NAME"
+    shown = table("name", "latest", "aliases", "updated", rows=rows) if rows else nothing
     session.console(as_json=as_json).data([model.as_dict() for model in models], shown)
-
-
-_NOTHING = "no models yet; register one: yolops train data.yaml --register-as NAME"
 
 
 def _show(

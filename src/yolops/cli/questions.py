@@ -28,11 +28,15 @@ def ask(question: str, option: str, default: str = "") -> str:
 
     Raises:
         UsageError: nobody can be asked.
+        KeyboardInterrupt: the person leaves instead.
     """
     if not can_ask():
         raise UsageError(f"{question} - there is no terminal to answer on", f"answer with {option}")
     text = f"{question} ({default})" if default else question
-    return str(typer.prompt(text, default=default, show_default=False, err=True)).strip()
+    try:
+        return str(typer.prompt(text, default=default, show_default=False, err=True)).strip()
+    except typer.Abort:  # Ctrl-C or Ctrl-D: typer would end with 1, as if something were wrong
+        raise KeyboardInterrupt from None
 
 
 def can_ask() -> bool:

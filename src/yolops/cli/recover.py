@@ -46,7 +46,7 @@ def recover(
     recovery.finish()
     console.data(
         {"lock": None if lock is None else asdict(lock), "imported": [asdict(orphan) for orphan in imported]},
-        f"{len(imported)} resources were imported; go on with: yolops up",
+        f"{len(imported)} resources were imported; go on with: {session.command_prefix()} up",
     )
 
 

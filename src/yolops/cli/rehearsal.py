@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -57,7 +58,7 @@ def _start(context: typer.Context, as_json: Json = False, instances: Instances =
     console.data(
         {"url": url, "environment": variables},
         f"the simulated AWS runs at {url}",
-        f"run any command against it: {session.command_prefix()} --rehearsal COMMAND",
+        f"run any command against it: {replace(session, rehearsal=True).command_prefix()} COMMAND",
         "for other programs:",
         *(f"  export {name}={value}" for name, value in variables.items()),
     )

@@ -45,7 +45,8 @@ def _list(
         for run in runs
     ]
     columns = ("name", "experiment", "status", "started", "took", "mAP50", "mAP50-95", "id")
-    shown = table(*columns, rows=rows) if rows else "no runs yet; train one: yolops train data.yaml"
+    nothing = f"no runs yet; train one: {session.command_prefix()} train data.yaml"
+    shown = table(*columns, rows=rows) if rows else nothing
     session.console(as_json=as_json).data([run.as_dict() for run in runs], shown)
 
 

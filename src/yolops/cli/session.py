@@ -136,9 +136,9 @@ class Session:
     def command_prefix(self) -> str:
         """Return what a person types before a command to work in this workspace again."""
         program = "yolops" if shutil.which("yolops") else sys.argv[0]
-        if self.workspace.root == Path.cwd():
-            return program
-        return f"{program} --workspace {os.path.relpath(self.workspace.root)}"
+        if self.workspace.root != Path.cwd():
+            program += f" --workspace {os.path.relpath(self.workspace.root)}"
+        return f"{program} --rehearsal" if self.rehearsal else program
 
 
 def session_of(context: typer.Context) -> Session:

@@ -23,7 +23,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     settings = session.workspace.settings()
     healthy = _here(session, console) if settings is None else _in_aws(session, settings, console)
     if not healthy:
-        console.note("try: yolops up")
+        console.note(f"try: {session.command_prefix()} up")
         raise typer.Exit(1)
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import http.client
 import ipaddress
 import json
+import re
+import threading
 import urllib.request
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from yolops.errors import YolopsError
 from yolops.platform.outputs import Mode
-from yolops.platform.settings import AWS_MODES, DEFAULT_PROJECT, DEFAULT_REGION, PROJECT_NAME
+from yolops.platform.settings import AWS_MODES, DEFAULT_PROJECT, DEFAULT_REGION, NAME_RULE, PROJECT_NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 # Says which address a request comes from; run by AWS.
 ADDRESS_SERVICE = "https://checkip.amazonaws.com"
 ADDRESS_PATIENCE_S = 3.0
+# As in terraform/variables.tf and terraform/options.tf.
+REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
+SHORTEST_PREFIX = 8
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,28 @@ class Choices:
     key_pair: str = ""
     allowed_cidrs: tuple[str, ...] = ()
 
+    def answered(self, name: str, answer: str) -> Choices:
+        """Return the choices with what a person typed for one of them.
+
+        Args:
+            name: the attribute.
+            answer: the line that was typed.
+
+        Raises:
+            YolopsError: that cannot be chosen.
+        """
+        answer = answer.strip()
+        value: Any = answer
+        if name == "mode":
+            if answer.lower() not in set(Mode):
+                raise YolopsError(f'"{answer}" is no mode in AWS', "choose studio or custom")
+            value = Mode(answer.lower())
+        elif name == "allowed_cidrs":
+            value = tuple(_range(part) for part in answer.replace(",", " ").split())
+        chosen = replace(self, **{name: value})
+        chosen.check()
+        return chosen
+
     def check(self) -> None:
         """Raise what is wrong with a choice.
 
@@ -49,13 +77,16 @@ class Choices:
         if not PROJECT_NAME.fullmatch(self.project):
             raise YolopsError(
                 f'"{self.project}" is not a name that AWS takes everywhere',
-                "use 3 to 32 small letters, digits and hyphens; it begins with a letter and does not end with a hyphen",
+                NAME_RULE,
             )
+        if not REGION.fullmatch(self.region):
+            raise YolopsError(f'"{self.region}" is no region of AWS', "give its code, such as eu-central-1")
         for cidr in self.allowed_cidrs:
-            try:
-                ipaddress.ip_network(cidr)
-            except ValueError as error:
-                raise YolopsError(f"{cidr}: no range of addresses ({error})", "write it like 203.0.113.7/32") from error
+            if ipaddress.ip_network(_range(cidr)).prefixlen < SHORTEST_PREFIX:
+                raise YolopsError(
+                    f"{cidr}: is open to the world",
+                    "name your own networks; if you mean it: allow_public_access = true in terraform.tfvars",
+                )
 
 
 def settings_text(choices: Choices) -> str:
@@ -92,10 +123,31 @@ def write_new(path: Path, text: str) -> bool:
     return True
 
 
-def own_address() -> str:
-    """Return the range of the one address that AWS sees this machine under; "" if that cannot be found out."""
+def own_address(service: str = ADDRESS_SERVICE, patience_s: float = ADDRESS_PATIENCE_S) -> str:
+    """Return the range of the one address that AWS sees this machine under; "" if that cannot be found out.
+
+    Args:
+        service: what is asked.
+        patience_s: how long it may take, with looking up its name, for which there is no timeout.
+    """
+    found: list[str] = []
+    asking = threading.Thread(target=lambda: found.extend(_ask_address(service, patience_s)), daemon=True)
+    asking.start()
+    asking.join(patience_s)
+    return found[0] if found else ""
+
+
+def _ask_address(service: str, patience_s: float) -> list[str]:
     try:
-        with urllib.request.urlopen(ADDRESS_SERVICE, timeout=ADDRESS_PATIENCE_S) as answer:
-            return str(ipaddress.ip_network(answer.read(64).decode().strip()))
-    except (OSError, ValueError):
-        return ""
+        with urllib.request.urlopen(service, timeout=patience_s) as answer:  # noqa: S310 - a constant
+            return [str(ipaddress.ip_network(answer.read(64).decode().strip()))]
+    except (OSError, ValueError, http.client.HTTPException):
+        return []
+
+
+def _range(cidr: str) -> str:
+    """Return a range of addresses as Terraform wants it; an address alone is a range of one."""
+    try:
+        return str(ipaddress.ip_network(cidr))
+    except ValueError as error:
+        raise YolopsError(f"{cidr}: no range of addresses ({error})", "write it like 203.0.113.7/32") from error

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 # As in terraform/variables.tf.
 DEFAULT_REGION = "us-east-1"
 DEFAULT_PROJECT = "yolops"
-PROJECT_NAME = re.compile(r"[a-z][a-z0-9-]{1,30}[a-z0-9]")
+PROJECT_NAME = re.compile(r"(?!aws|ssm|xn--|sthree-)(?!.*--)[a-z][a-z0-9-]{1,30}[a-z0-9]")
+NAME_RULE = (
+    "use 3 to 32 small letters, digits and single hyphens; it begins with a letter, though not with aws or ssm, and "
+    "does not end with a hyphen"
+)
 AWS_MODES = (Mode.STUDIO, Mode.CUSTOM)
 
 
@@ -64,7 +68,7 @@ def read_settings(path: Path) -> Settings:
     if not PROJECT_NAME.fullmatch(project):
         raise YolopsError(
             f'{_at(path, "project_name")}: project_name "{project}" is not a name that AWS takes everywhere',
-            "use 3 to 32 small letters, digits and hyphens; it begins with a letter and does not end with a hyphen",
+            NAME_RULE,
         )
     delete = values.get("delete_bucket_contents", False)
     region = _text(path, values, "aws_region", DEFAULT_REGION)
