@@ -154,7 +154,7 @@ def test_a_platform_is_planned_built_looked_at_and_destroyed(yolops: Workplace, 
     assert yolops("plan", "--json").json["empty"] is True
     seen = yolops("status", "--json").json
     assert (seen["health"], seen["resources"], seen["drift"]) == ("healthy", 2, [])
-    assert "yolops destroy" in yolops("down").out
+    assert yolops("down").out.endswith(" destroy\n")
 
     refused = yolops("destroy", "--yes", "cells")
     assert refused.code == 1
@@ -262,6 +262,40 @@ def test_init_keeps_the_state_in_a_bucket_that_it_makes(empty: Workplace) -> Non
     assert "cells-states: made, private and versioned" in result.err
     assert 'bucket       = "cells-states"' in (empty.root / "terraform" / "backend.tf").read_text()
     assert "use_lockfile = true" in (empty.root / "terraform" / "backend.tf").read_text()
+
+
+def test_a_second_bucket_for_the_state_is_refused_and_not_made(
+    empty: Workplace, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from yolops.aws import Aws
+
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert empty("init", "--remote-state", "first-states", "--yes").code == 0
+    refused = empty("init", "--remote-state", "second-states", "--yes")
+    assert refused.code == 1
+    assert "is there already and says something else" in refused.err
+    buckets = [bucket["Name"] for bucket in Aws("us-east-1").call("s3", "list_buckets")["Buckets"]]
+    assert "first-states" in buckets
+    assert "second-states" not in buckets
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("init", "--remote-state", "Our_State", "--yes"), 1, '"Our_State" is no name for a bucket'),
+        (("--rehearsal", "init", "--remote-state", "states", "--yes"), 2, "a rehearsal keeps its state here"),
+    ],
+)
+def test_a_bucket_that_cannot_hold_the_state_is_refused_before_anything_is_written(
+    empty: Workplace, arguments: tuple[str, ...], code: int, says: str
+) -> None:
+    try:
+        result = empty(*arguments)
+        assert (result.code, says in result.err) == (code, True), result.err
+        assert not (empty.root / "terraform").exists()
+    finally:
+        empty("rehearsal", "reset")
 
 
 def test_a_mode_that_is_not_in_aws_cannot_be_chosen(empty: Workplace) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -43,6 +44,8 @@ class Terminal:
     def answer(self, question: str, text: str) -> None:
         """Wait until something is asked, then type."""
         self._read_until(question)
+        if text == CTRL_C:
+            time.sleep(0.5)  # readline does not hear it while it is only getting ready to read
         os.write(self._own, (text if text in {CTRL_C, CTRL_D} else text + "\n").encode())
 
     def end(self) -> int:
@@ -73,6 +76,7 @@ def _take_terminal() -> None:
     import termios
 
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the tests may run in the background of a shell, which ignores it
 
 
 def test_empty_answers_mean_what_stands_in_brackets(tmp_path: Path) -> None:
@@ -96,7 +100,8 @@ def test_a_wrong_answer_is_explained_and_asked_again_at_once(tmp_path: Path) -> 
     terminal.answer("EC2 key pair", "")
     terminal.answer("could not be found out", "0.0.0.0/0")
     terminal.answer("open to the world", "203.0.113.7, 198.51.100.0/24")
-    terminal.answer("S3 bucket", "")
+    terminal.answer("S3 bucket", "Our_State")
+    terminal.answer('"Our_State" is no name for a bucket', "")
     assert terminal.end() == 0, terminal.said
     text = (tmp_path / "terraform" / "terraform.tfvars").read_text()
     assert 'deployment_mode = "custom"' in text

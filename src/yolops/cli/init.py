@@ -48,7 +48,7 @@ def init(
     as_json: Json = False,
 ) -> None:
     """Write the Terraform configuration and its settings for a platform in AWS."""
-    from yolops.cli.questions import ask, can_ask
+    from yolops.cli.questions import can_ask
     from yolops.platform.scaffold import Choices
 
     session = session_of(context)
@@ -63,11 +63,12 @@ def init(
     unsaid = [name for name, value in options.items() if not value]
     if not exists:
         choices = _complete(session, choices, unsaid, console, asks=asks)
-    if asks and not remote_state:
-        remote_state = ask(STATE_QUESTION, "--remote-state")
+    bucket = _ask_for_bucket(console) if asks and not (remote_state or session.rehearsal) else remote_state
+    if bucket:
+        _check_bucket(session, bucket)
     _write(session, choices, console)
-    if remote_state:
-        _keep_state_in(session, remote_state, console)
+    if bucket:
+        _keep_state_in(session, bucket, console)
     console.note(f"Look at what it would make: {session.command_prefix()} plan")
 
 
@@ -139,6 +140,32 @@ def _write(session: Session, choices: Choices, console: Console) -> None:
     )
 
 
+def _ask_for_bucket(console: Console) -> str:
+    """Return the name of the bucket for the state; "" for a state that stays here."""
+    from yolops.cli.questions import ask
+    from yolops.errors import YolopsError
+    from yolops.platform.remote_state import check_bucket_name
+
+    while bucket := ask(STATE_QUESTION, "--remote-state"):
+        try:
+            check_bucket_name(bucket)
+        except YolopsError as error:
+            console.note(f"{error.message}: {error.hint}")
+        else:
+            break
+    return bucket
+
+
+def _check_bucket(session: Session, bucket: str) -> None:
+    """Refuse a bucket for the state before anything is written."""
+    from yolops.errors import UsageError
+    from yolops.platform.remote_state import check_bucket_name
+
+    if session.rehearsal:
+        raise UsageError("--remote-state: a rehearsal keeps its state here", "leave out --rehearsal, or the bucket")
+    check_bucket_name(bucket)
+
+
 def _keep_state_in(session: Session, bucket: str, console: Console) -> None:
     """Write the backend, and make its bucket."""
     from yolops.aws import Aws
@@ -151,12 +178,13 @@ def _keep_state_in(session: Session, bucket: str, console: Console) -> None:
     if settings is None:
         return
     text = backend(bucket, settings.project_name, settings.region)
+    file = settings.configuration / BACKEND
+    if file.exists() and file.read_text(encoding="utf-8") != text:
+        raise YolopsError(
+            f"{file}: is there already and says something else", "edit it by hand, then: terraform init -migrate-state"
+        )
     made = ensure_bucket(Aws(settings.region), bucket)
     console.note(f"{bucket}: made, private and versioned" if made else f"{bucket}: is there, and keeps versions")
-    if not write_new(settings.configuration / BACKEND, text):
-        raise YolopsError(
-            f"{settings.configuration / BACKEND}: is there already and says something else",
-            "edit it by hand, then: terraform init -migrate-state",
-        )
+    write_new(file, text)
     if (settings.configuration / "terraform.tfstate").exists():
         console.warn("there is a state here already; move it into the bucket: terraform init -migrate-state")

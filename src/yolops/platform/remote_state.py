@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from yolops.aws import AwsError
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 # The one region whose buckets may not be told where they are.
 FIRST_REGION = "us-east-1"
+BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 BACKEND = """\
 # Written by `yolops init`: the state of this platform, with a lock, in a bucket that is not part of it.
 terraform {{
@@ -24,6 +26,16 @@ terraform {{
   }}
 }}
 """
+
+
+def check_bucket_name(bucket: str) -> None:
+    """Raise what is wrong with the name of a bucket.
+
+    Raises:
+        YolopsError: no bucket can be called that.
+    """
+    if not BUCKET_NAME.fullmatch(bucket):
+        raise YolopsError(f'"{bucket}" is no name for a bucket', "use 3 to 63 small letters, digits and hyphens")
 
 
 def backend(bucket: str, project: str, region: str) -> str:
