@@ -13,6 +13,8 @@ export UV_PYTHON_DOWNLOADS = never
 # As pip does: a first start that compiles torch, mlflow and ultralytics takes three times as long.
 export UV_COMPILE_BYTECODE = 1
 
+# As pip does: a company's own certificate authority is known to the system.
+export UV_SYSTEM_CERTS ?= 1
 # A directory of wheels that pip knows is one that uv should know: there may be a torch in it that fits this machine.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # Without an NVIDIA driver on Linux, PyTorch's own CPU build spares gigabytes of CUDA packages.
