@@ -79,6 +79,9 @@ def test_recover_and_up_find_everything_again_when_the_whole_state_is_lost(works
         state.unlink()
 
     workspace("recover", "--yes")
+    assert workspace.yolops("--rehearsal", "status", "--json", **workspace.provider).json["health"] == "unfinished"
+    assert "only a part of this platform is there" in workspace("runs", "list", code=1)
+    assert "still holds runs" in workspace("destroy", "--yes", PROJECT, code=1)
     planned = workspace.json("plan")
     assert {change["action"] for change in planned["changes"]} == {"create", "change"}, planned
     workspace("up", "--yes")

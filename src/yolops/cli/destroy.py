@@ -54,7 +54,7 @@ def destroy(
 
 def _say_what_goes(session: Session, stake: Stake, console: Console) -> None:
     console.note(f"{len(stake.resources)} resources will be destroyed, and with them:")
-    if stake.protected:
+    if stake.holds_runs:
         console.note(f"  runs        {_runs(session, stake)}")
     for database in stake.databases:
         console.note(f"  database    {database} (a last snapshot is kept unless db_snapshot_on_destroy = false)")
@@ -83,14 +83,14 @@ def _confirm(project: str, yes: str, stake: Stake, console: Console, *, discard_
 
     if yes and yes != project:
         raise YolopsError(f"--yes {yes}: the project of this workspace is {project}", f"destroy --yes {project}")
-    if stake.protected and yes and not discard_runs:
+    if stake.holds_runs and yes and not discard_runs:
         raise YolopsError(
             f"{project} still holds runs, which would be lost",
             "move them first (yolops migrate), or say that they may go: --discard-runs",
         )
     if yes:
         return
-    lose = ", and lose its runs" if stake.protected else ""
+    lose = ", and lose its runs" if stake.holds_runs else ""
     if ask(f"Type {project} to destroy it{lose}", "--yes PROJECT_NAME") != project:
         console.note("that is not its name; nothing was changed")
         raise typer.Exit(1)

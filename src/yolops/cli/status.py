@@ -56,7 +56,7 @@ def _in_aws(session: Session, settings: Settings, console: Console) -> bool:
     known = {} if seen.outputs is None else seen.outputs.as_dict()
     rows = [
         ("project", f"{settings.project_name} in {settings.region}"),
-        ("mode", known.get("mode", f"{settings.mode} (not applied yet)")),
+        ("mode", known.get("mode", f"{settings.mode} (not applied {'whole' if seen.resources else 'yet'})")),
         ("MLflow", seen.health),
         *((("boot", seen.boot.line()),) if seen.boot else ()),
         ("resources", str(seen.resources)),

@@ -19,11 +19,11 @@ from yolops.platform.plan import PROTECTION, Plan, read_plan, unprotects
 from yolops.platform.readiness import HEALTHY, Server, wait_until_healthy
 from yolops.platform.recovery import Recovery
 from yolops.platform.root_certificate import trust_in
-from yolops.platform.stake import BUCKET, Bucket, Stake
+from yolops.platform.stake import BUCKET, DATABASE, GUARD, RUNS, Bucket, Stake, holds_runs, protected
 from yolops.platform.terraform import Terraform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from yolops.findings import Finding
@@ -32,11 +32,8 @@ if TYPE_CHECKING:
     from yolops.platform.terraform_run import Event
     from yolops.platform.workspace import Workspace
 
-# The guard in terraform/guard.tf, which lets a platform with runs be destroyed only when that was applied before.
-GUARD = "terraform_data.runs"
 # What a switch asks for before it deletes a database: that the loss of its runs was applied.
-RELEASE = (GUARD, "aws_ssm_parameter.runs")
-DATABASE = "aws_db_instance"
+RELEASE = (GUARD, RUNS)
 
 
 @dataclass(frozen=True)
@@ -44,9 +41,9 @@ class Status:
     """A platform in AWS as it is now.
 
     Attributes:
-        outputs: what describes it; None before the first apply.
+        outputs: what describes it; None before the first apply that is done whole, and after `recover`.
         resources: how many Terraform has in its state.
-        health: `healthy`, or what is seen instead.
+        health: `healthy`, or what is seen instead: `absent`, `unfinished` if only a part of it is there.
         drift: the addresses of what was changed behind Terraform's back.
         boot: what the server says of its boot; None where it says nothing.
     """
@@ -165,6 +162,12 @@ class Deployment:
         """
         self._initialise()
         outputs = self._known_outputs()
+        if outputs is None and (count := len(self.terraform.resources())):
+            raise YolopsError(
+                f"{self.settings.path}: only a part of this platform is there ({count} resources), and its addresses "
+                "are not known",
+                "yolops up",
+            )
         if outputs is None:
             raise YolopsError(f"{self.settings.path}: this platform is not there yet", "yolops up")
         return outputs
@@ -178,7 +181,7 @@ class Deployment:
         outputs = self._known_outputs()
         resources = self.terraform.resources()
         if outputs is None:
-            return Status(None, len(resources), "absent", ())
+            return Status(None, len(resources), "unfinished" if resources else "absent", ())
         # Of the mode that is deployed: settings that are not applied yet are no drift, and the guard may refuse them.
         drift = self.terraform.drift({"deployment_mode": outputs.mode.value})
         server = self._server(outputs)
@@ -205,7 +208,8 @@ class Deployment:
             ),
             buckets_go=self.settings.delete_bucket_contents,
             databases=tuple(item["values"]["identifier"] for item in resources if item["type"] == DATABASE),
-            protected=tuple(_protected(resources, buckets_go=self.settings.delete_bucket_contents)),
+            protected=tuple(protected(resources, buckets_go=self.settings.delete_bucket_contents)),
+            holds_runs=holds_runs(resources),
         )
 
     def plan_surrender(self, stake: Stake) -> Plan:
@@ -272,16 +276,3 @@ class Deployment:
             if error.absent:
                 return 0, 0
             raise
-
-
-def _protected(resources: Sequence[dict[str, Any]], *, buckets_go: bool) -> Iterator[str]:
-    """Yield the guard of the runs, or without it (nothing was applied whole) whatever else refuses to be destroyed."""
-    guards = [item for item in resources if item["address"] == GUARD]
-    for guard in guards:
-        if not (guard["values"].get("input") or {}).get("discard"):
-            yield GUARD
-    for item in resources:
-        if item["type"] == DATABASE and item["values"].get(PROTECTION) and not guards:
-            yield item["address"]
-        if item["type"] == BUCKET and buckets_go and not item["values"].get("force_destroy"):
-            yield item["address"]
