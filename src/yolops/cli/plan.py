@@ -8,7 +8,7 @@ from yolops.cli.session import Json, session_of
 
 
 def plan(context: typer.Context, as_json: Json = False) -> None:
-    """Show what `yolops up` would change in AWS, what is destroyed first. Changes nothing."""
+    """Show what `yolops up` would change in AWS, with what is destroyed on top. Changes nothing."""
     session = session_of(context)
     console = session.console(as_json=as_json)
     settings = session.workspace.settings()

@@ -45,11 +45,6 @@ variable "studio_domain_name" {
   description = "Name of the Studio domain; empty for the project's name with -studio."
   default     = ""
   nullable    = false
-
-  validation {
-    condition     = var.studio_domain_name == "" || can(regex("^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$", var.studio_domain_name))
-    error_message = "studio_domain_name: up to 63 letters, digits and single hyphens between them, for example vision-studio."
-  }
 }
 
 variable "enable_studio_code_editor" {
@@ -71,11 +66,6 @@ variable "studio_mlflow" {
   description = "Managed MLflow: app (serverless, minutes to create, no hourly charge) or tracking_server (about 25 minutes, charged by the hour)."
   default     = "app"
   nullable    = false
-
-  validation {
-    condition     = contains(["app", "tracking_server"], var.studio_mlflow)
-    error_message = "studio_mlflow must be \"app\" or \"tracking_server\"."
-  }
 }
 
 variable "studio_users" {
@@ -83,16 +73,6 @@ variable "studio_users" {
   description = "User profiles of the domain."
   default     = ["default"]
   nullable    = false
-
-  validation {
-    condition     = alltrue([for user in var.studio_users : can(regex("^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,50}$", user))])
-    error_message = "studio_users: each name is up to 51 letters, digits and single hyphens between them, for example jane-doe."
-  }
-
-  validation {
-    condition     = length(var.studio_users) == length(distinct(var.studio_users))
-    error_message = "studio_users names somebody twice."
-  }
 }
 
 variable "studio_idle_minutes" {
@@ -100,11 +80,6 @@ variable "studio_idle_minutes" {
   description = "An app that has been idle for so long is stopped; users cannot raise it."
   default     = 60
   nullable    = false
-
-  validation {
-    condition     = var.studio_idle_minutes >= 60 && var.studio_idle_minutes <= 525600 && floor(var.studio_idle_minutes) == var.studio_idle_minutes
-    error_message = "studio_idle_minutes must be a whole number from 60 to 525600: SageMaker takes no other."
-  }
 }
 
 variable "kms_key_arn" {

@@ -124,20 +124,3 @@ run "a_tracking_server_and_what_is_switched_off" {
     error_message = "Users cannot raise the idle time."
   }
 }
-
-run "what_cannot_work_is_refused" {
-  command = plan
-  variables {
-    studio_mlflow       = "server"
-    studio_users        = ["jane doe"]
-    studio_domain_name  = "no_underscores"
-    studio_idle_minutes = 30
-  }
-
-  expect_failures = [
-    var.studio_domain_name,
-    var.studio_idle_minutes,
-    var.studio_mlflow,
-    var.studio_users,
-  ]
-}
