@@ -122,3 +122,21 @@ def test_a_refresh_replaces_every_server_of_a_group(aws: Aws) -> None:
     groups.start_instance_refresh(AutoScalingGroupName="servers")
     assert len(servers()) == 2
     assert not servers() & before
+
+
+def test_an_address_is_free_again_when_its_instance_is_gone_also_after_a_restart(aws: Aws) -> None:
+    def addresses(count: int) -> tuple[list[str], list[str]]:
+        ec2 = aws.client("ec2")
+        run = ec2.run_instances(ImageId=image, MinCount=count, MaxCount=count, SubnetId=subnet)
+        return [one["InstanceId"] for one in run["Instances"]], [one["PrivateIpAddress"] for one in run["Instances"]]
+
+    ec2 = aws.client("ec2")
+    image = ec2.describe_images()["Images"][0]["ImageId"]
+    vpc = ec2.create_vpc(CidrBlock="10.2.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.2.0.0/24")["Subnet"]["SubnetId"]
+    first, their = addresses(2)
+    assert their == ["10.2.0.4", "10.2.0.5"]
+    ec2.terminate_instances(InstanceIds=first[:1])
+    aws.rehearsal.stop()
+    aws.rehearsal.start()
+    assert addresses(2)[1] == ["10.2.0.4", "10.2.0.6"]

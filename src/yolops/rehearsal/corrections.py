@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from moto.core.types import Base64EncodedString
+from moto.ec2.exceptions import InvalidRequest
 from moto.iam.access_control import IAMPolicy
 
 if TYPE_CHECKING:
@@ -17,8 +18,13 @@ if TYPE_CHECKING:
     from moto.ec2.models.instances import Instance
     from moto.ec2.models.launch_templates import LaunchTemplate
     from moto.ec2.models.security_groups import SecurityGroupRule
+    from moto.ec2.models.subnets import Subnet
     from moto.rds.models import DBParameterGroup
     from moto.s3.models import FakeBucket
+
+# The first addresses of a subnet belong to AWS, and so does the last:
+# https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
+RESERVED = 4
 
 
 def rule_description(rule: SecurityGroupRule) -> str | None:
@@ -80,6 +86,22 @@ def tagged_machines(moto: Callable[..., Iterator[TaggedResource]]) -> Callable[.
         return (item for item in moto(self) if item.arn.rpartition("/")[2] not in gone)
 
     return iter_tagged_resources
+
+
+def free_address(self: Subnet, instance: object) -> str:
+    """Return a free address of a subnet, which an instance has from now on.
+
+    moto counts on from the last one, leaves addresses to what was terminated, and begins anew, with those that AWS
+    keeps for itself, when it was stopped meanwhile.
+    """
+    for number in range(RESERVED, self.cidr.num_addresses - 1):
+        address = self.cidr[number]
+        owner = self._subnet_ips.get(str(address))
+        free = owner is None or getattr(owner, "state", "") == "terminated"
+        if free and address not in self._reserved_ips:
+            self._subnet_ips[str(address)] = instance
+            return str(address)
+    raise InvalidRequest
 
 
 def reboot(moto: Callable[..., None]) -> Callable[..., None]:

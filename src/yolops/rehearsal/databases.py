@@ -27,11 +27,12 @@ def wanted_databases() -> Iterator[Database]:
     """Yield the databases of RDS that MariaDB can stand for; those that are stopped have no password here."""
     for backend in backends_of(rds_backends):
         for instance in list(backend.databases.values()):
-            if instance.engine in ENGINES and isinstance(instance.master_user_password, str):
+            password = instance._master_user_password  # moto, like AWS, tells it to nobody who asks
+            if instance.engine in ENGINES and isinstance(password, str):
                 yield Database(
                     instance.db_instance_identifier,
                     instance.master_username,
-                    instance.master_user_password if instance.status == "available" else "",
+                    password if instance.status == "available" else "",
                     schema=instance.db_name or "",
                     hosts=(instance.address,),
                     parameters=tuple(sorted(_parameters(backend, instance))),
@@ -39,7 +40,7 @@ def wanted_databases() -> Iterator[Database]:
 
 
 def _parameters(backend: Any, instance: Any) -> Iterator[tuple[str, str]]:
-    group = backend.db_parameter_groups.get(instance.db_parameter_group_name)
+    group = backend.db_parameter_groups.get(instance.db_parameter_group_name or "")
     for name, parameter in {} if group is None else group.parameters.items():
         if parameter.get("ParameterValue") is not None:
             yield name, str(parameter["ParameterValue"])
@@ -51,9 +52,13 @@ class Databases:
     Args:
         directory: the directory of the rehearsal.
         authority: signs their certificates.
+
+    Attributes:
+        authorities: the certificates that theirs are checked with.
     """
 
     def __init__(self, directory: Path, authority: Authority) -> None:
+        self.authorities = authority.root
         self._directory = directory / DIRECTORY
         self._authority = authority
         self._running: dict[str, tuple[Database, MariaDb]] = {}

@@ -14,6 +14,7 @@ from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend
 from moto.ec2.models.instances import Instance
 from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.ec2.models.subnets import Subnet
 from moto.moto_server.werkzeug_app import create_backend_app
 from moto.rds.models import DBParameterGroup
 from moto.s3.models import FakeBucket
@@ -60,6 +61,7 @@ def install(managed: ManagedMlflow) -> None:
 def _install_corrections() -> None:
     _put(SecurityGroupRule, "description", property(corrections.rule_description))
     _put(DBParameterGroup, "update_parameters", corrections.update_parameters)
+    _put(Subnet, "get_available_subnet_ip", corrections.free_address)
     for owner, name, correct in (
         (LaunchTemplate, "create_version", corrections.create_version),
         (FakeBucket, "get_permission", corrections.bucket_permission),
