@@ -86,7 +86,14 @@ def test_a_boot_that_failed_is_not_waited_for() -> None:
         wait_until_healthy(server(log), told.append)
     assert told == ["installing (1 s): packages"]
     assert "/cells/mlflow" in caught.value.hint
-    assert "aws ec2 reboot-instances --instance-ids i-2 --region eu-central-1" in caught.value.hint
+    assert "aws ec2 terminate-instances --instance-ids i-2 --region eu-central-1" in caught.value.hint
+
+
+def test_a_server_that_is_ready_and_out_of_reach_is_not_waited_for() -> None:
+    log = Log(i_2=[said("ready")])
+    with pytest.raises(YolopsError, match="the server is ready, and cannot be reached from here") as caught:
+        wait_until_healthy(server(log), lambda _: None, reach_patience_s=0)
+    assert "allowed_cidrs" in caught.value.hint
 
 
 def test_the_failure_of_a_former_instance_does_not_count() -> None:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 # What a switch asks for before it deletes a database: that the loss of its runs was applied.
 RELEASE = (GUARD, RUNS)
+# The outputs without which nothing can be said of a platform.
+WHOLE = ("deployment_mode", "bucket_name", "tracking_uri", "mlflow_ui_url")
 
 
 @dataclass(frozen=True)
@@ -267,7 +269,8 @@ class Deployment:
 
     def _known_outputs(self) -> Outputs | None:
         values: dict[str, Any] = self.terraform.outputs()
-        return from_terraform(values) if values.get("deployment_mode") and values.get("bucket_name") else None
+        # An apply that failed leaves some of them behind.
+        return from_terraform(values) if all(values.get(name) for name in WHOLE) else None
 
     def _count(self, bucket: str) -> tuple[int, int]:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 # A server installs itself when it boots, in minutes; a managed tracking server takes about 25 minutes to be created.
 PATIENCE_S = 45 * 60.0
+# A server that says of itself that it is ready, and is not heard here by then, is out of reach.
+REACH_PATIENCE_S = 60.0
 POLL_S = 2.0
 ANSWER_PATIENCE_S = 5.0
 HEALTHY = "healthy"
@@ -84,29 +87,37 @@ class Server:
             return HEALTHY if answer.status == 200 else "no answer"
 
 
-def wait_until_healthy(server: Server, tell: Callable[[str], object], patience_s: float = PATIENCE_S) -> None:
+def wait_until_healthy(
+    server: Server,
+    tell: Callable[[str], object],
+    patience_s: float = PATIENCE_S,
+    reach_patience_s: float = REACH_PATIENCE_S,
+) -> None:
     """Wait until MLflow answers.
 
     Args:
         server: the MLflow.
         tell: is called with what is seen meanwhile.
         patience_s: seconds it may take.
+        reach_patience_s: seconds until a server is heard here that says it is ready.
 
     Raises:
         YolopsError: it does not, or it never will.
     """
-    uri, deadline = server.tracking_uri, time.monotonic() + patience_s
+    uri, deadline, ready_since = server.tracking_uri, time.monotonic() + patience_s, math.inf
     while (seen := server.health()) != HEALTHY:
         if seen in HOPELESS:
             raise YolopsError(f"{uri}: SageMaker says {seen}", "see why in the SageMaker console; then yolops up")
         if (boot := server.known_boot()) is not None:
             if boot.failed:
-                raise YolopsError(
-                    f"{boot.instance_id}: the server could not start: {boot.reason or 'it does not say why'}",
-                    f"its log is in {server.log_group}; mend the cause, then boot it anew: "
-                    f"aws ec2 reboot-instances --instance-ids {boot.instance_id} --region {server.aws.region}",
-                )
+                raise _failure(boot, server)
+            ready_since = min(ready_since, time.monotonic()) if boot.phase == BOOTED else math.inf
             seen = seen if boot.phase == BOOTED else boot.line()
+        if time.monotonic() - ready_since > reach_patience_s:
+            raise YolopsError(
+                f"{uri}: the server is ready, and cannot be reached from here ({seen})",
+                "add your address to allowed_cidrs in terraform.tfvars, then yolops up",
+            )
         if time.monotonic() > deadline:
             raise YolopsError(
                 f"{uri}: MLflow did not answer within {patience_s / 60:.0f} minutes ({seen})",
@@ -114,6 +125,14 @@ def wait_until_healthy(server: Server, tell: Callable[[str], object], patience_s
             )
         tell(seen)
         time.sleep(POLL_S)
+
+
+def _failure(boot: BootReport, server: Server) -> YolopsError:
+    return YolopsError(
+        f"{boot.instance_id}: the server could not start: {boot.reason or 'it does not say why'}",
+        f"its log is in {server.log_group}; mend the cause, then have `yolops up` make another one: "
+        f"aws ec2 terminate-instances --instance-ids {boot.instance_id} --region {server.aws.region}",
+    )
 
 
 def _managed_status(arn: str, aws: Aws) -> str:
