@@ -105,6 +105,7 @@ lock: $(BIN)/uv  ## Compile requirements/*.txt anew.
 	$(UV) $(COMPILE) pyproject.toml --extra local --extra train $(addprefix --no-emit-package ,$(CUDA)) -o requirements/train.txt
 	$(UV) $(COMPILE) pyproject.toml --all-extras --group dev $(addprefix --no-emit-package ,$(CUDA)) -o requirements/dev.txt
 	$(UV) $(COMPILE) requirements/checkov.in -o requirements/checkov.txt
+	$(BIN)/python requirements/lock_server.py
 
 clean:  ## Stop what runs and remove what was made.
 	@if [ -x $(BIN)/yolops ] && [ -d $(WORKSPACE) ]; then $(BIN)/yolops --workspace $(WORKSPACE) down; fi

@@ -37,7 +37,7 @@ output "bucket_name" {
 
 output "artifact_uri" {
   description = "Where MLflow keeps artifacts."
-  value       = "s3://${module.storage.bucket_name}/mlflow"
+  value       = "s3://${module.storage.bucket_name}/mlflow/artifacts"
 }
 
 output "dataset_uri" {

@@ -69,7 +69,7 @@ run "studio" {
   }
 
   assert {
-    condition     = output.artifact_uri == "s3://yolo-123456789012-eu-central-1/mlflow" && output.dataset_uri == "s3://yolo-123456789012-eu-central-1/datasets"
+    condition     = output.artifact_uri == "s3://yolo-123456789012-eu-central-1/mlflow/artifacts" && output.dataset_uri == "s3://yolo-123456789012-eu-central-1/datasets"
     error_message = "artifacts and datasets are in the platform's bucket"
   }
 }

@@ -157,6 +157,7 @@ STACK = f"arn:aws:cloudformation:{HERE}:stack/{PROJECT}-mlflow/1"
 DEPLOY = [
     *on(BUCKET, "s3: CreateBucket PutBucketPolicy PutBucketVersioning ListBucket DeleteBucket"),
     *on(f"{BUCKET}/jobs/train-1/source.tar.gz", "s3: PutObject GetObject DeleteObject"),
+    *on(f"{BUCKET}/mlflow/server/files/1.json.gz", "s3: PutObject PutObjectTagging GetObjectTagging"),
     *on(DATABASE, "rds: CreateDBInstance ModifyDBInstance DeleteDBInstance"),
     *on(SECRET, "secretsmanager: CreateSecret PutSecretValue GetSecretValue DeleteSecret"),
     *on(f"{LOGS}:/{PROJECT}/mlflow", "logs: CreateLogGroup PutRetentionPolicy DeleteLogGroup"),
@@ -219,7 +220,6 @@ NEEDS = {
         [
             *STORE,
             *on(SECRET, "secretsmanager: GetSecretValue"),
-            *on(SERVER_LOGS, "logs: DescribeLogStreams"),
             *on(f"{SERVER_LOGS}server", "logs: CreateLogStream PutLogEvents"),
             *on(INSTANCE, "ssm: UpdateInstanceInformation"),
             *on("*", "ssmmessages: CreateControlChannel CreateDataChannel OpenControlChannel OpenDataChannel"),

@@ -1,10 +1,11 @@
 # High availability: two load balancers, one for people and one for training jobs (a name that AWS gives to a public
 # load balancer leads to its public addresses only, which private subnets cannot reach), in front of one group of servers.
+# People get the certificate of domain_name; jobs reach the servers' own TLS through a balancer that only passes it on.
 
 locals {
   balancers = var.high_availability ? {
-    public  = { internal = false, subnets = var.public_subnet_ids }
-    private = { internal = true, subnets = var.private_subnet_ids }
+    public  = { type = "application", subnets = var.public_subnet_ids, protocol = "HTTPS" }
+    private = { type = "network", subnets = var.private_subnet_ids, protocol = "TCP" }
   } : {}
   private_balancer = var.high_availability ? aws_lb.server["private"].dns_name : ""
 }
@@ -16,25 +17,28 @@ resource "aws_lb" "server" {
   for_each = local.balancers
 
   name                       = "${substr(var.project_name, 0, 17)}-mlflow-${each.key}" # 32 characters at most
-  internal                   = each.value.internal
-  load_balancer_type         = "application"
+  internal                   = each.key == "private"
+  load_balancer_type         = each.value.type
   subnets                    = each.value.subnets
   security_groups            = [aws_security_group.balancer[each.key].id]
   drop_invalid_header_fields = true
   enable_deletion_protection = !var.discard_runs
+
+  # An application load balancer does so by itself; one that passes TLS on must be told.
+  enable_cross_zone_load_balancing = true
 }
 
 resource "aws_lb_target_group" "server" {
-  #checkov:skip=CKV_AWS_378:inside the VPC; TLS ends at the load balancer
   for_each = local.balancers
 
   name_prefix          = "mlf-"
   vpc_id               = var.vpc_id
   port                 = local.port
-  protocol             = "HTTP"
+  protocol             = each.value.protocol
   deregistration_delay = 30
 
   health_check {
+    protocol            = "HTTPS"
     path                = "/health"
     matcher             = "200"
     interval            = 15
@@ -80,13 +84,13 @@ resource "aws_lb_listener" "redirect" {
 }
 
 resource "aws_lb_listener" "jobs" {
-  #checkov:skip=CKV_AWS_2:inside the VPC, from the training jobs' security group only
+  #checkov:skip=CKV_AWS_2:passes TLS on to the servers, where it ends
   #checkov:skip=CKV_AWS_103:as above
   for_each = local.balanced
 
   load_balancer_arn = aws_lb.server["private"].arn
   port              = local.port
-  protocol          = "HTTP"
+  protocol          = "TCP"
 
   default_action {
     type             = "forward"
@@ -104,7 +108,7 @@ resource "aws_launch_template" "server" {
   key_name               = var.admin_access == "ssh" ? var.key_pair_name : null
   ebs_optimized          = true
   update_default_version = true
-  user_data              = base64encode(local.user_data)
+  user_data              = local.user_data
 
   iam_instance_profile {
     name = aws_iam_instance_profile.server.name

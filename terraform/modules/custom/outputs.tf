@@ -8,17 +8,13 @@ output "tracking_uri" {
   value = (
     var.high_availability
     ? "https://${coalesce(var.domain_name, local.public_host)}"
-    : "http://${coalesce(var.domain_name, local.public_host)}:${local.port}"
+    : "https://${coalesce(var.domain_name, local.public_host)}:${local.port}"
   )
 }
 
 output "private_tracking_uri" {
   description = "MLflow tracking URI for training jobs, inside the VPC."
-  value = (
-    var.high_availability
-    ? "http://${local.private_balancer}:${local.port}"
-    : "http://${aws_instance.server["server"].private_ip}:${local.port}"
-  )
+  value       = "https://${var.high_availability ? local.private_balancer : aws_instance.server["server"].private_ip}:${local.port}"
 }
 
 output "rds_endpoint" {

@@ -42,7 +42,7 @@ data "aws_iam_policy_document" "server" {
 
   statement {
     sid       = "Log"
-    actions   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
     resources = ["${aws_cloudwatch_log_group.server.arn}:*"]
   }
 

@@ -2,12 +2,12 @@
 # write-only arguments, and so never stand in a plan or in the state.
 
 locals {
-  # Raise it to make new passwords: both places below follow in the same apply.
+  # Raise it to make new passwords, and a new certificate authority: both places below follow in the same apply.
   secret_version = 1
 }
 
 resource "aws_secretsmanager_secret" "server" {
-  #checkov:skip=CKV2_AWS_57:rotation needs a function inside the VPC; the server reads a changed password at its next start
+  #checkov:skip=CKV2_AWS_57:rotation needs a function inside the VPC; the server picks a changed password up by itself
   # A deleted secret blocks its name for weeks, so each deployment gets a name of its own.
   name_prefix             = "${local.name}-"
   description             = "Database and administrator passwords of the MLflow server of ${var.project_name}"
@@ -16,7 +16,7 @@ resource "aws_secretsmanager_secret" "server" {
 }
 
 ephemeral "aws_secretsmanager_random_password" "server" {
-  for_each = toset(["database", "admin", "session"])
+  for_each = toset(["database", "admin", "session", "authority"])
 
   # Depends on the secret on purpose: a plan that has no secret to fill yet makes no passwords either.
   password_length     = length(aws_secretsmanager_secret.server.arn) > 0 ? 40 : 0
@@ -31,6 +31,7 @@ resource "aws_secretsmanager_secret_version" "server" {
     admin_username = "admin"
     admin_password = ephemeral.aws_secretsmanager_random_password.server["admin"].random_password
     session_key    = ephemeral.aws_secretsmanager_random_password.server["session"].random_password
+    authority_seed = ephemeral.aws_secretsmanager_random_password.server["authority"].random_password
   })
   secret_string_wo_version = local.secret_version
 }

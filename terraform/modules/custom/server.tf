@@ -15,17 +15,61 @@ data "aws_ami" "debian" {
   }
 }
 
+# What the first boot writes and runs. No secret stands here: the services read their own at each start. EC2 takes 16 KB
+# of user data, so it brings what fetches the rest from the bucket, and the hash by which that is known.
 locals {
-  user_data = templatefile("${path.module}/server.yaml.tftpl", {
-    region        = local.region
-    port          = local.port
-    secret_arn    = aws_secretsmanager_secret.server.arn
-    database_host = aws_db_instance.database.address
-    database_name = aws_db_instance.database.db_name
-    artifacts     = "s3://${var.bucket_name}/mlflow"
-    allowed_hosts = compact([local.public_host, local.private_balancer, var.domain_name])
-    install_ssm   = var.admin_access == "ssm"
+  server_ports = { port = local.port, inner_port = 5001, workers = 2 }
+  server = merge(local.server_ports, {
+    project      = var.project_name
+    region       = local.region
+    hosts        = compact([local.public_host, local.private_balancer, var.domain_name])
+    secret_arn   = aws_secretsmanager_secret.server.arn
+    database     = aws_db_instance.database.address
+    schema       = aws_db_instance.database.db_name
+    users_schema = "${aws_db_instance.database.db_name}_users"
+    bucket       = var.bucket_name
+    prefix       = "mlflow"
+    log_group    = aws_cloudwatch_log_group.server.name
+    files_key    = aws_s3_object.server_files.key
+    files_sha256 = sha256(local.server_bundle)
   })
+  server_source = "${path.module}/server"
+  server_first  = ["__init__", "boot_report", "fetch", "instance", "settings"]
+  server_files = merge(
+    { for name in fileset(local.server_source, "yolops_server/*.py") : "/opt/mlflow/lib/${name}" => file("${local.server_source}/${name}") },
+    { for name in fileset(local.server_source, "systemd/mlflow*") : "/etc/systemd/system/${basename(name)}" => templatefile("${local.server_source}/${name}", local.server_ports) },
+    {
+      "/etc/nginx/nginx.conf"                                = templatefile("${local.server_source}/nginx.conf", local.server_ports)
+      "/etc/systemd/system/nginx.service.d/certificate.conf" = file("${local.server_source}/systemd/nginx-certificate.conf")
+      "/opt/mlflow/requirements.txt"                         = file("${local.server_source}/requirements.txt")
+      "/opt/mlflow/setup"                                    = file("${local.server_source}/setup")
+    },
+  )
+  server_bundle = jsonencode(local.server_files)
+  cloud_config = {
+    write_files = concat(
+      [for name in local.server_first : { path = "/opt/mlflow/lib/yolops_server/${name}.py", content = file("${local.server_source}/yolops_server/${name}.py") }],
+      [{ path = "/etc/mlflow/server.json", content = jsonencode(local.server) }],
+    )
+    runcmd = [
+      ["env", "PYTHONPATH=/opt/mlflow/lib", "python3", "-m", "yolops_server.fetch"],
+      ["/opt/mlflow/setup", local.region, var.admin_access, tostring(local.port)],
+    ]
+  }
+  user_data = base64gzip("#cloud-config\n${yamlencode(local.cloud_config)}")
+}
+
+# Named by its content: a server that boots while another one is made still finds what it was told of.
+resource "aws_s3_object" "server_files" {
+  #checkov:skip=CKV_AWS_186:encrypted as everything in the bucket is, with kms_key_arn where it is given
+  bucket         = var.bucket_name
+  key            = "mlflow/server/files/${sha256(local.server_bundle)}.json.gz"
+  content_base64 = base64gzip(local.server_bundle)
+  content_type   = "application/gzip"
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_eip" "server" {
@@ -53,7 +97,7 @@ resource "aws_instance" "server" {
   iam_instance_profile        = aws_iam_instance_profile.server.name
   key_name                    = var.admin_access == "ssh" ? var.key_pair_name : null
   ebs_optimized               = true
-  user_data                   = local.user_data
+  user_data_base64            = local.user_data
   user_data_replace_on_change = true
   volume_tags                 = local.tags
   tags                        = { Name = local.name, Service = "mlflow" }

@@ -16,13 +16,20 @@ locals {
       threshold  = 90, periods = 3
       dimensions = { InstanceId = var.server_instance_id }
     }
-    # The agent on the server writes disk_used_percent into the project's namespace, by instance.
+    # Each server writes how it is into its journal once a minute, from where it becomes metrics of the project.
+    server-unhealthy = {
+      when       = local.custom
+      about      = "MLflow has not answered on its server for 10 minutes: see its log group."
+      namespace  = var.project_name, metric = "healthy", statistic = "Maximum"
+      threshold  = 1, periods = 2, below = true
+      dimensions = {}
+    }
     server-disk = {
-      when       = local.single
+      when       = local.custom
       about      = "The disk of the MLflow server is over 85 % full: find what fills it, artifacts belong in S3."
       namespace  = var.project_name, metric = "disk_used_percent", statistic = "Maximum"
       threshold  = 85, periods = 1
-      dimensions = { InstanceId = var.server_instance_id }
+      dimensions = {}
     }
     server-errors = {
       when       = local.custom

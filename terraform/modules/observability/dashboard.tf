@@ -24,7 +24,7 @@ locals {
     ]] : [],
     local.single ? [[
       { type = "metric", properties = merge(local.graph, { title = "Processor of the server (%)", metrics = [["AWS/EC2", "CPUUtilization", "InstanceId", var.server_instance_id]] }) },
-      { type = "metric", properties = merge(local.graph, { title = "Disk of the server (% used)", metrics = [[var.project_name, "disk_used_percent", "InstanceId", var.server_instance_id]] }) },
+      { type = "metric", properties = merge(local.graph, { title = "Disk and memory of the server (% used)", metrics = [[var.project_name, "disk_used_percent"], [var.project_name, "memory_used_percent"]] }) },
     ]] : [],
     local.balanced ? [[
       { type = "metric", properties = merge(local.graph, { title = "Requests", stat = "Sum", metrics = [["AWS/ApplicationELB", "RequestCount", "LoadBalancer", var.load_balancer_arn_suffix]] }) },

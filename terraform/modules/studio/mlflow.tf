@@ -2,7 +2,7 @@
 
 locals {
   mlflow_name = "${var.project_name}-mlflow"
-  artifacts   = "s3://${var.bucket_name}/mlflow"
+  artifacts   = "s3://${var.bucket_name}/mlflow/artifacts"
   app         = var.studio_mlflow == "app" ? { mlflow = true } : {}
   server      = var.studio_mlflow == "tracking_server" ? { mlflow = true } : {}
   mlflow_arn = one(concat(

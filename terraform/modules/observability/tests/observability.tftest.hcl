@@ -73,7 +73,7 @@ run "watches_server_and_database_and_writes_mail_when_asked" {
 
   assert {
     condition = toset(keys(aws_cloudwatch_metric_alarm.platform)) == toset([
-      "server-down", "server-busy", "server-disk", "server-errors", "database-busy", "database-connections", "database-disk",
+      "server-down", "server-busy", "server-unhealthy", "server-disk", "server-errors", "database-busy", "database-connections", "database-disk",
     ])
     error_message = "everything that can break is watched"
   }
@@ -117,7 +117,7 @@ run "watches_the_load_balancer_in_high_availability" {
 
   assert {
     condition = toset(keys(aws_cloudwatch_metric_alarm.platform)) == toset([
-      "balancer-errors", "server-errors", "database-busy", "database-connections", "database-disk",
+      "balancer-errors", "server-unhealthy", "server-disk", "server-errors", "database-busy", "database-connections", "database-disk",
     ])
     error_message = "servers come and go, so the load balancer is watched"
   }

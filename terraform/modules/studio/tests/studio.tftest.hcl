@@ -95,7 +95,7 @@ run "a_tracking_server_and_what_is_switched_off" {
   assert {
     condition = alltrue([
       length(aws_cloudformation_stack.mlflow) == 0,
-      aws_sagemaker_mlflow_tracking_server.mlflow["mlflow"].artifact_store_uri == "s3://yolops-bucket/mlflow",
+      aws_sagemaker_mlflow_tracking_server.mlflow["mlflow"].artifact_store_uri == "s3://yolops-bucket/mlflow/artifacts",
       aws_vpc_endpoint.mlflow.service_name == "aws.sagemaker.us-east-1.experiments",
     ])
     error_message = "MLflow is a tracking server, which has an endpoint service of its own."

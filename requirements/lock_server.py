@@ -1,0 +1,42 @@
+"""Compiles terraform/modules/custom/server/requirements.txt: one wheel and one hash for each package of the server.
+
+`uv pip compile` lists the hashes of every platform, which would not fit into the 16 KB of user data that EC2 takes; the
+server is x86-64 with Debian's Python 3.11 and nothing else, so pip is asked which wheels those are.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+SERVER = Path(__file__).resolve().parents[1] / "terraform" / "modules" / "custom" / "server"
+# Debian 12 has glibc 2.36.
+PLATFORMS = ("manylinux_2_34_x86_64", "manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
+HEADER = "# Compiled from requirements.in by `make lock`, for Linux on x86-64 with Python 3.11.\n"
+
+
+def main() -> None:
+    """Write the file."""
+    report = subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"),
+            *("--only-binary", ":all:", "--target", "unused", "--report", "-", "--requirement", "requirements.in"),
+            *("--python-version", "3.11", "--implementation", "cp", "--abi", "cp311"),
+            *(option for platform in PLATFORMS for option in ("--platform", platform)),
+        ],
+        cwd=SERVER,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    lines = sorted(
+        f"{item['metadata']['name'].lower()}=={item['metadata']['version']} "
+        f"--hash=sha256:{item['download_info']['archive_info']['hashes']['sha256']}"
+        for item in json.loads(report.stdout)["install"]
+    )
+    (SERVER / "requirements.txt").write_text(HEADER + "\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""MLflow's application with its users, and without what it lets through although it should not.
+
+`uvicorn --factory yolops_server.application:create_app` serves it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+# Where the server keeps things is decided by the server. An experiment with a location of its own would make the server
+# read and write there with its own rights, for whoever asks.
+REFUSED = "where artifacts are kept is decided by the server: leave artifact_location out"
+
+
+def create_app() -> Any:
+    """Return the application (ASGI)."""
+    from yolops_server import login
+    from yolops_server.prepare import environment
+    from yolops_server.settings import fetch_secret, read_settings
+
+    settings = read_settings()
+    secret = fetch_secret(settings)
+    os.environ.update(environment(settings, secret))
+    login.install(settings, secret.password)
+
+    from mlflow.server import app as flask_app
+    from mlflow.server.auth import create_app as with_users
+
+    application = with_users(flask_app)
+    # After MLflow's own: whoever is not logged in learns nothing from it.
+    flask_app.before_request(_refuse_locations)
+    missing = {"_create_experiment"} - flask_app.view_functions.keys()
+    if missing:
+        raise RuntimeError(f"this MLflow has no {missing}: what is refused there must be found again")
+    return application
+
+
+def _refuse_locations() -> Any:
+    from flask import jsonify, request
+    from mlflow.protos.service_pb2 import CreateExperiment
+    from mlflow.server import handlers
+
+    if request.endpoint != "_create_experiment":
+        return None
+    # Read as MLflow reads it, which takes more than one spelling.
+    if not handlers._get_request_message(CreateExperiment()).artifact_location:
+        return None
+    return jsonify(error_code="INVALID_PARAMETER_VALUE", message=REFUSED), 400

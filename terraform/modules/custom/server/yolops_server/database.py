@@ -1,0 +1,137 @@
+"""The tables of MLflow in MySQL: made once, by one server, and never changed by a start.
+
+MLflow itself migrates an older database when its server starts, and a migration that was killed cannot be repeated:
+MySQL ends a transaction at each change of a table. So the first tables are made under a lock and behind a mark; a
+schema that carries the mark was never served, and is dropped and made anew. A schema of another MLflow is refused.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy
+from sqlalchemy import text
+
+from yolops_server.migration_repair import copy_repaired
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy.engine import Connection, Engine
+
+    from yolops_server.settings import Settings
+
+LOCK, LOCK_PATIENCE_S = "yolops-mlflow-tables", 600
+MARK = "yolops_unfinished"
+
+
+class OtherVersionError(Exception):
+    """The tables are those of another MLflow."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of one part of MLflow.
+
+    Attributes:
+        schema: where they are.
+        version_table: where Alembic keeps their revision.
+        wanted: the revision that the installed MLflow works with.
+        make: makes them in an empty schema.
+    """
+
+    schema: str
+    version_table: str
+    wanted: str
+    make: Callable[[], object]
+
+
+@contextmanager
+def alone(engine: Engine) -> Iterator[Connection]:
+    """Hold the lock that one server of the platform can have at a time.
+
+    Args:
+        engine: leads to the database, whatever the schema.
+    """
+    with engine.connect() as connection:
+        got = connection.execute(text("SELECT GET_LOCK(:name, :wait)"), {"name": LOCK, "wait": LOCK_PATIENCE_S})
+        if got.scalar() != 1:
+            raise TimeoutError("another server has been making the tables for ten minutes")
+        try:
+            yield connection
+        finally:
+            connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": LOCK})
+
+
+def make_ready(connection: Connection, tables: Tables) -> str:
+    """Make the tables where there are none, and return what was done.
+
+    Args:
+        connection: one that holds the lock.
+        tables: what is wanted.
+
+    Raises:
+        OtherVersionError: there are tables of another version.
+    """
+    present = _present(connection, tables.schema)
+    if MARK in present:
+        connection.execute(text(f"DROP DATABASE `{tables.schema}`"))
+        present = set()
+    if not present:
+        connection.execute(text(f"CREATE DATABASE IF NOT EXISTS `{tables.schema}`"))
+        connection.execute(text(f"CREATE TABLE `{tables.schema}`.`{MARK}` (made INT)"))
+        connection.commit()
+        tables.make()
+        connection.execute(text(f"DROP TABLE `{tables.schema}`.`{MARK}`"))
+        connection.commit()
+        return "made"
+    found = _revision(connection, tables) if tables.version_table in present else "unknown"
+    if found != tables.wanted:
+        raise OtherVersionError(
+            f"the schema {tables.schema} is of another MLflow (revision {found}, this one needs {tables.wanted}); "
+            "nothing was changed"
+        )
+    return "unchanged"
+
+
+def _present(connection: Connection, schema: str) -> set[str]:
+    found = connection.execute(
+        text("SELECT table_name FROM information_schema.tables WHERE table_schema = :schema"), {"schema": schema}
+    )
+    return {str(row[0]) for row in found}
+
+
+def _revision(connection: Connection, tables: Tables) -> str:
+    statement = text(f"SELECT version_num FROM `{tables.schema}`.`{tables.version_table}`")
+    return str(connection.execute(statement).scalar())
+
+
+def tables_of_mlflow(settings: Settings) -> list[Tables]:
+    """Return the tables that the installed MLflow needs."""
+    from alembic.command import upgrade
+    from alembic.script import ScriptDirectory
+    from mlflow.server.auth.db import utils as users_database
+    from mlflow.store.db import utils as runs_database
+
+    def make_runs() -> None:
+        runs_database._initialize_tables(sqlalchemy.create_engine(settings.address(settings.schema)))
+
+    place = Path(settings.run) / "migrations"
+    users = settings.address(settings.users_schema)
+    config = users_database._get_alembic_config(users)
+
+    def make_users() -> None:
+        copy_repaired(Path(users_database._get_alembic_dir()), place)
+        config.set_main_option("script_location", str(place))
+        with sqlalchemy.create_engine(users).begin() as connection:
+            config.attributes["connection"] = connection
+            upgrade(config, "head")
+
+    head = ScriptDirectory.from_config(config).get_current_head()
+    return [
+        Tables(settings.schema, "alembic_version", runs_database._get_latest_schema_revision(), make_runs),
+        Tables(settings.users_schema, "alembic_version_auth", str(head), make_users),
+    ]

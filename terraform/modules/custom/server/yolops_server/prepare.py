@@ -1,0 +1,104 @@
+"""Runs before each start of MLflow: the tables are there and fit, the administrator exists, and the rest is written."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from yolops_server import boot_report, login
+from yolops_server.database import OtherVersionError, alone, make_ready, tables_of_mlflow
+from yolops_server.settings import fetch_secret, read_settings
+
+if TYPE_CHECKING:
+    from yolops_server.settings import Secret, Settings
+
+USERS_FILE = "users.ini"
+# Seconds for which a process takes a login for right that it has checked: the hash is slow on purpose.
+LOGIN_HOLDS_S = 60
+
+
+def users_file(settings: Settings) -> str:
+    """Return MLflow's settings of its users: who may do what is granted, and nothing is given by default."""
+    values = {
+        "default_permission": "NO_PERMISSIONS",
+        "database_uri": settings.address(settings.users_schema).replace("%", "%%"),
+        "auth_cache_ttl_seconds": str(LOGIN_HOLDS_S),
+    }
+    return "\n".join(["[mlflow]", *(f"{name} = {value}" for name, value in values.items())]) + "\n"
+
+
+def environment(settings: Settings, secret: Secret) -> dict[str, str]:
+    """Return what MLflow reads from the environment of its processes."""
+    names = settings.names()
+    called = [name for host in names for name in (host, f"{host}:{settings.port}")]
+    return {
+        # What `mlflow server` tells its processes (mlflow/server/constants.py). That command is left out: it would stay
+        # in memory beside them.
+        "_MLFLOW_SERVER_FILE_STORE": settings.address(settings.schema),
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": settings.artifacts,
+        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+        "_MLFLOW_SGI_NAME": "uvicorn",
+        "_MLFLOW_AUTH_ADMIN_BOOTSTRAPPED": "true",
+        "AWS_DEFAULT_REGION": settings.region,
+        "MLFLOW_AUTH_CONFIG_PATH": str(Path(settings.run) / USERS_FILE),
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": secret.session_key,
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(called),
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(f"https://{name}" for name in called),
+        # What a client names as the source of a model lies in this server's own artifacts, or is a prompt.
+        "MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX": "^((mlflow-artifacts|runs|models):/|prompt-template$)",
+        "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "5",
+        "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "5",
+        "MLFLOW_SQLALCHEMYSTORE_POOL_RECYCLE": "1800",
+        # Judges of language models, their gateway and assistant: five more processes that a detector has no use for.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_ENABLE_AI_GATEWAY": "false",
+        "MLFLOW_ENABLE_ASSISTANT_SANDBOX": "true",
+        "MLFLOW_ENABLE_REMOTE_ASSISTANT": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+
+
+def prepare(settings: Settings, secret: Secret) -> None:
+    """Make what MLflow needs before it starts.
+
+    Raises:
+        OtherVersionError: the tables are those of another MLflow.
+    """
+    import sqlalchemy
+
+    run = Path(settings.run)
+    run.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (run / USERS_FILE).write_text(users_file(settings), encoding="utf-8")
+    # MLflow reads these when it is imported.
+    os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(run / USERS_FILE)
+    os.environ["MLFLOW_AUTH_ADMIN_USERNAME"] = secret.admin_username
+    os.environ["MLFLOW_AUTH_ADMIN_PASSWORD"] = secret.admin_password
+    login.install(settings, secret.password)
+    engine = sqlalchemy.create_engine(settings.address(""))
+    with alone(engine) as connection:
+        for tables in tables_of_mlflow(settings):
+            print(f"schema {tables.schema}: {make_ready(connection, tables)}", flush=True)
+        from mlflow.server.auth import bootstrap_admin_user
+
+        bootstrap_admin_user()
+
+
+def main() -> None:
+    """Prepare a start; what is in its way is said in the log and in the report of the boot."""
+    settings = read_settings()
+    try:
+        prepare(settings, fetch_secret(settings))
+    except OtherVersionError as error:
+        boot_report.send(settings, "failed", str(error))
+        sys.exit(str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, systemd tries again, and a person can read why
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        boot_report.send(settings, "starting", reason)
+        sys.exit(reason)
+
+
+if __name__ == "__main__":
+    main()

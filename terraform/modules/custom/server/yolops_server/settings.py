@@ -1,0 +1,125 @@
+"""What the server was told: the file that Terraform rendered into the user data, and the secret it names."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+FILE = "/etc/mlflow/server.json"
+# Of Amazon's own bundle, which the first boot fetches.
+DATABASE_AUTHORITIES = "/opt/mlflow/rds.pem"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one server.
+
+    Attributes:
+        project: the name of the platform.
+        region: the AWS region.
+        port: where people and jobs reach it, over TLS.
+        inner_port: where MLflow itself listens, on 127.0.0.1.
+        hosts: the names and addresses it is called by, beside its own private address.
+        secret_arn: the secret with its passwords.
+        database: the host of MySQL.
+        database_port: its port.
+        database_user: who logs in to it.
+        database_authorities: the certificates that its own is checked with.
+        schema: the schema of runs and models.
+        users_schema: the schema of users and permissions.
+        bucket: the bucket of the platform.
+        prefix: the prefix of the bucket that is the server's.
+        log_group: the log group of CloudWatch.
+        run: the directory, in memory, for what MLflow is told anew at each start.
+        tls: the same for what nginx is told, the private key among it.
+        workers: how many processes MLflow is served by.
+        files_key: where in the bucket the other files of the server are.
+        files_sha256: what they hash to.
+    """
+
+    project: str
+    region: str
+    port: int
+    inner_port: int
+    hosts: tuple[str, ...]
+    secret_arn: str
+    database: str
+    schema: str
+    users_schema: str
+    bucket: str
+    prefix: str
+    log_group: str
+    database_port: int = 3306
+    database_user: str = "mlflow"
+    database_authorities: str = DATABASE_AUTHORITIES
+    run: str = "/run/mlflow"
+    tls: str = "/run/mlflow-tls"
+    workers: int = 2
+    files_key: str = ""
+    files_sha256: str = ""
+
+    @property
+    def artifacts(self) -> str:
+        """Where the artifacts of runs are kept."""
+        return f"s3://{self.bucket}/{self.prefix}/artifacts"
+
+    @property
+    def root_key(self) -> str:
+        """Where in the bucket the certificate of its authority is published."""
+        return f"{self.prefix}/server/ca.pem"
+
+    def address(self, schema: str) -> str:
+        """Return the address of a schema as SQLAlchemy wants it, without the password."""
+        host = f"{self.database_user}@{self.database}:{self.database_port}"
+        return f"mysql+pymysql://{host}/{schema}?charset=utf8mb4&ssl_ca={self.database_authorities}"
+
+    def names(self) -> list[str]:
+        """Return every name and address by which the server may be called."""
+        return list(dict.fromkeys([*self.hosts, own_address(), "localhost", "127.0.0.1"]))
+
+
+@dataclass(frozen=True)
+class Secret:
+    """What only the server may know.
+
+    Attributes:
+        password: of the database's user.
+        admin_username: the first administrator of MLflow.
+        admin_password: the password that one is created with.
+        session_key: signs MLflow's forms.
+        authority_seed: what the key of the certificate authority is derived from.
+    """
+
+    password: str = field(repr=False)
+    admin_username: str
+    admin_password: str = field(repr=False)
+    session_key: str = field(repr=False)
+    authority_seed: str = field(repr=False)
+
+
+def read_settings() -> Settings:
+    """Return the settings of this server; `YOLOPS_SERVER_SETTINGS` names another file than the usual one."""
+    values: dict[str, Any] = json.loads(
+        Path(os.environ.get("YOLOPS_SERVER_SETTINGS", FILE)).read_text(encoding="utf-8")
+    )
+    return Settings(**{**values, "hosts": tuple(values["hosts"])})
+
+
+def fetch_secret(settings: Settings) -> Secret:
+    """Return the secret as it is now."""
+    import boto3
+
+    client = boto3.client("secretsmanager", region_name=settings.region)
+    values = json.loads(client.get_secret_value(SecretId=settings.secret_arn)["SecretString"])
+    return Secret(**{name: values[name] for name in Secret.__dataclass_fields__})
+
+
+def own_address() -> str:
+    """Return the private address of this machine; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("169.254.169.254", 80))
+        return str(probe.getsockname()[0])

@@ -1,0 +1,140 @@
+"""The tables of MLflow are made once and behind a mark, and those of another version are left as they are."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+from sqlalchemy import text
+from sqlalchemy.engine import Engine
+
+from yolops.rehearsal.certificates import Authority
+from yolops.rehearsal.mariadb import Database, MariaDb, is_installed
+from yolops_server.database import MARK, OtherVersionError, Tables, alone, make_ready
+from yolops_server.login import Login
+from yolops_server.migration_repair import copy_repaired, repaired
+
+needs_mariadb = pytest.mark.skipif(
+    not is_installed(), reason="MariaDB is not installed: apt-get install mariadb-server"
+)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A real MariaDB, entered as the master user of RDS enters it."""
+    root = tmp_path_factory.mktemp("database")
+    authority = Authority(root / "certificates")
+    server = MariaDb(root / "db", authority)
+    server.start(Database("db", "mlflow", "password", schema="mlflow"))
+    made = sqlalchemy.create_engine(
+        f"mysql+pymysql://mlflow:password@127.0.0.1:{server.port}/?ssl_ca={authority.root}", pool_pre_ping=True
+    )
+    yield made
+    made.dispose()
+    server.delete()
+
+
+def tables(
+    engine: Engine, schema: str, wanted: str = "2", *, dies: bool = False, made: list[str] | None = None
+) -> Tables:
+    def make() -> None:
+        with engine.begin() as connection:
+            connection.execute(text(f"CREATE TABLE `{schema}`.versions (version_num VARCHAR(9))"))
+            if dies:
+                raise KeyboardInterrupt
+            connection.execute(text(f"INSERT INTO `{schema}`.versions VALUES ('2')"))
+        if made is not None:
+            made.append(schema)
+
+    return Tables(schema, "versions", wanted, make)
+
+
+@needs_mariadb
+def test_tables_are_made_once(engine: Engine) -> None:
+    with alone(engine) as connection:
+        assert make_ready(connection, tables(engine, "once")) == "made"
+        assert make_ready(connection, tables(engine, "once")) == "unchanged"
+
+
+@needs_mariadb
+def test_tables_whose_making_was_killed_are_made_anew(engine: Engine) -> None:
+    with pytest.raises(KeyboardInterrupt), alone(engine) as connection:
+        make_ready(connection, tables(engine, "killed", dies=True))
+    with alone(engine) as connection:
+        assert make_ready(connection, tables(engine, "killed")) == "made"
+        left = connection.execute(text("SHOW TABLES FROM killed")).scalars().all()
+    assert MARK not in left
+
+
+@needs_mariadb
+def test_tables_of_another_version_are_refused_and_stay_as_they_are(engine: Engine) -> None:
+    with alone(engine) as connection:
+        make_ready(connection, tables(engine, "older"))
+        with pytest.raises(OtherVersionError, match=r"revision 2, this one needs 3\); nothing was changed"):
+            make_ready(connection, tables(engine, "older", wanted="3"))
+        assert connection.execute(text("SELECT version_num FROM older.versions")).scalar() == "2"
+
+
+@needs_mariadb
+def test_two_servers_that_start_together_make_them_once(engine: Engine) -> None:
+    made: list[str] = []
+
+    def start() -> None:
+        with alone(engine) as connection:
+            make_ready(connection, tables(engine, "together", made=made))
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == ["together"]
+
+
+def test_each_foreign_key_of_mlflows_first_migration_gets_a_name_of_its_own(tmp_path: Path) -> None:
+    code = "import mlflow.server.auth.db.utils as utils; print(utils._get_alembic_dir())"
+    said = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    source = Path(said.stdout.splitlines()[-1])
+    copy_repaired(source, tmp_path / "migrations")
+
+    [file] = (tmp_path / "migrations/versions").glob("8606fa83a998_*.py")
+    names = [line.split('name="')[1].split('"')[0] for line in file.read_text().splitlines() if "ForeignKey" in line]
+    assert names == ["fk_user_id", "fk_user_id_2"]
+    assert (tmp_path / "migrations/env.py").read_text() == (source / "env.py").read_text()
+
+
+def test_a_migration_without_the_mistake_is_left_as_it_is() -> None:
+    migration = 'sa.ForeignKeyConstraint(["a"], ["b.id"], name="fk_user_id"), name="fk_other"'
+    assert repaired(migration) == migration
+
+
+class Refused(Exception):
+    """What a database says to a wrong password, number first."""
+
+
+def test_a_login_waits_until_the_secret_holds_what_the_database_wants() -> None:
+    held = iter(["old", "old", "new"])
+    tried, pauses = [], []
+
+    def attempt(password: str) -> str:
+        tried.append(password)
+        if password != "new":
+            raise Refused(1045, "Access denied")
+        return "connected"
+
+    assert Login(lambda: next(held), "old").connect(attempt, pause=pauses.append) == "connected"
+    assert tried == ["old", "old", "old", "new"]
+    assert len(pauses) == 2
+
+
+def test_a_login_gives_up_on_what_no_password_would_mend() -> None:
+    def attempt(_: str) -> None:
+        raise Refused(2003, "Can't connect")
+
+    with pytest.raises(Refused, match="2003"):
+        Login(lambda: "new", "old").connect(attempt, pause=lambda _: None)
