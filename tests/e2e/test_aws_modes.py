@@ -22,7 +22,7 @@ SHARED = {
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory, provider: dict[str, str]) -> Iterator[Rehearsed]:
     """A platform in studio mode."""
-    rehearsed = Rehearsed(tmp_path_factory.mktemp("aws"), provider)
+    rehearsed = Rehearsed(tmp_path_factory.mktemp("aws"), provider).without_booting()
     rehearsed("init", "--mode", "studio", "--project", PROJECT, "--region", REGION, "--yes")
     rehearsed.settings(delete_bucket_contents="true", db_snapshot_on_destroy="false", admin_access='"ssm"')
     write_sample(rehearsed.root / "shapes", images=(24, 8, 4))

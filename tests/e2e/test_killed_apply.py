@@ -24,7 +24,7 @@ DONE = re.compile(r"^\s*(\d+)/(\d+)  created")
 
 @pytest.fixture
 def workspace(tmp_path: Path, provider: dict[str, str]) -> Iterator[Rehearsed]:
-    rehearsed = Rehearsed(tmp_path, provider)
+    rehearsed = Rehearsed(tmp_path, provider).without_booting()
     yield rehearsed
     rehearsed.yolops("rehearsal", "reset")
 

@@ -35,7 +35,7 @@ def _network(platform: Rehearsed) -> dict[str, str]:
 @pytest.fixture
 def platform(tmp_path_factory: pytest.TempPathFactory, provider: dict[str, str]) -> Iterator[Rehearsed]:
     """A workspace for a platform whose runs nobody needs; nothing is applied yet."""
-    rehearsed = Rehearsed(tmp_path_factory.mktemp("options"), provider)
+    rehearsed = Rehearsed(tmp_path_factory.mktemp("options"), provider).without_booting()
     rehearsed("init", "--mode", "custom", "--project", PROJECT, "--region", REGION, "--yes")
     rehearsed.settings(
         admin_access='"ssm"',

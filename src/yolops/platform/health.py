@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import urllib.request
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from yolops import process
 from yolops.platform.ports import LOOPBACK
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from yolops.platform.server_record import ServerRecord
 
 HEALTH_PATIENCE_S = 3.0
@@ -34,9 +37,19 @@ def answers(record: ServerRecord) -> bool:
     return is_alive(record) and listens(record) and is_healthy(address(record.port))
 
 
-def is_healthy(url: str) -> bool:
-    """Return whether whatever is at an address says that it is well."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy reaches this loopback
+def is_healthy(url: str, authority: Path | None = None) -> bool:
+    """Return whether whatever is at an address says that it is well.
+
+    Args:
+        url: the address.
+        authority: the certificates that its own is checked with, if it speaks TLS.
+    """
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]  # no proxy reaches this loopback
+    if authority is not None:
+        if not authority.exists():
+            return False
+        handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(authority))))
+    direct = urllib.request.build_opener(*handlers)
     try:
         with direct.open(f"{url}/health", timeout=HEALTH_PATIENCE_S) as answer:
             return bool(answer.status == 200)

@@ -14,7 +14,10 @@ PATH = os.pathsep.join(("/usr/local/sbin", "/usr/sbin", "/sbin"))
 
 
 class InstanceMode(StrEnum):
-    """What an instance is: a container that boots its user data, or an MLflow server that stands in for one."""
+    """What an instance is: a container that boots its user data, or a process that serves what its user data brings.
+
+    `auto` is a container where this machine has what that needs, as root on Linux.
+    """
 
     AUTO = "auto"
     PROCESS = "process"
@@ -27,10 +30,11 @@ def choose(asked: InstanceMode) -> InstanceMode:
     Raises:
         YolopsError: containers were asked for, and this machine lacks something they need.
     """
-    if asked is not InstanceMode.CONTAINER:
-        # A container only on request, until the user data of the platform boots in one.
-        return InstanceMode.PROCESS
+    if asked is InstanceMode.PROCESS:
+        return asked
     lacking = missing()
+    if lacking and asked is InstanceMode.AUTO:
+        return InstanceMode.PROCESS
     if lacking:
         packages = " ".join(package for package in lacking.values() if package)
         raise YolopsError(

@@ -1,12 +1,15 @@
 """The real MLflow servers of the rehearsal: others say which should run, and here the difference is made up.
 
+A managed MLflow is a plain `mlflow server`. The server of custom mode is what its user data brings, run as a process.
+
 A server that dies is not started again before the rehearsal is: what happened to it can be read in its log.
 """
 
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -19,6 +22,7 @@ from yolops.platform.server_command import (
     server_argv,
     server_environment,
 )
+from yolops.rehearsal.server_files import lay_out_server
 from yolops.rehearsal.steady_port import steady_port
 
 if TYPE_CHECKING:
@@ -46,12 +50,16 @@ class Machine:
         artifacts: the options of `mlflow server` that say where its artifacts go.
         host: the address it listens on.
         port: its port; 0 is any, but the same again after a restart.
+        files: those of the user data it brings its own server with, by path.
+        changes: the settings of that server that are others on this machine.
     """
 
     name: str
-    artifacts: tuple[str, ...]
+    artifacts: tuple[str, ...] = ()
     host: str = LOOPBACK
     port: int = 0
+    files: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    changes: tuple[tuple[str, str | int], ...] = ()
 
 
 @dataclass
@@ -59,6 +67,7 @@ class _Running:
     machine: Machine
     identity: process.ProcessIdentity
     url: str
+    authority: Path | None = None
     phase: Phase = Phase.STARTING
 
 
@@ -89,7 +98,7 @@ class Machines:
         for running in self._running.values():
             if not process.is_running(running.identity):
                 running.phase = Phase.FAILED
-            elif running.phase is Phase.STARTING and is_healthy(running.url):
+            elif running.phase is Phase.STARTING and is_healthy(running.url, running.authority):
                 running.phase = Phase.RUNNING
 
     def phases(self) -> Mapping[str, Phase]:
@@ -105,14 +114,25 @@ class Machines:
         """Delete what a server that has ended kept."""
         shutil.rmtree(self._directory / name, ignore_errors=True)
 
+    def last_words(self, name: str) -> str:
+        """Return the last line of the log of a server."""
+        try:
+            lines = (self._directory / name / LOG).read_text(encoding="utf-8", errors="replace").split("\n")
+        except OSError:
+            return ""
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
     def _start(self, machine: Machine) -> _Running:
         directory = self._directory / machine.name
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         port = machine.port or steady_port(directory / "port")
+        url, authority = address(port, machine.host), None
+        argv = server_argv(port, machine.host, machine.artifacts)
+        if machine.files:
+            lay_out_server(dict(machine.files), directory, dict(machine.changes))
+            argv = [sys.executable, "-m", "yolops.rehearsal.server_process", machine.host, str(port)]
+            url, authority = f"https://{machine.host}:{port}", directory / "ca.pem"
         identity = process.start_background(
-            server_argv(port, machine.host, machine.artifacts),
-            log=directory / LOG,
-            env=server_environment(bytecode_directory()),
-            cwd=directory,
+            argv, log=directory / LOG, env=server_environment(bytecode_directory()), cwd=directory
         )
-        return _Running(machine, identity, address(port, machine.host))
+        return _Running(machine, identity, url, authority)

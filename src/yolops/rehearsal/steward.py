@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from moto.sagemaker.models import sagemaker_backends
 
 from yolops.rehearsal import mlflow
-from yolops.rehearsal.addresses import PORT, server_instances
 from yolops.rehearsal.backends import backends_of
+from yolops.rehearsal.boot_events import BootEvents
 from yolops.rehearsal.databases import PORT as DATABASE_PORT
 from yolops.rehearsal.databases import wanted_databases
 from yolops.rehearsal.instances import wanted_instances
 from yolops.rehearsal.machines import Machine, Phase
 from yolops.rehearsal.resources import kept
+from yolops.rehearsal.stand_ins import stand_ins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from yolops.rehearsal.turns import Turns
 
 POLL_S = 0.2
-INSTANCES = "instances"
 
 
 class Steward:
@@ -37,7 +37,7 @@ class Steward:
     Args:
         machines: the real MLflow servers.
         databases: the real databases.
-        instances: the real instances; None where an MLflow server stands in for one.
+        instances: the real instances; None where a process stands in for one.
         turns: keeps others from changing the simulated AWS while it is looked at.
         afterwards: what else is done each time.
 
@@ -58,6 +58,7 @@ class Steward:
         self._instances = instances
         self._turns = turns
         self._afterwards = afterwards
+        self._events = BootEvents()
         self._seen = -1
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="steward")
@@ -90,14 +91,15 @@ class Steward:
         if self._seen != self._turns.changes:
             with self._turns.alone():
                 self._seen = self._turns.changes
-                stand_ins = [] if self._instances is not None else list(_instance_machines())
-                wanted = [*_managed_machines(), *stand_ins]
+                managed_ones = list(_managed_machines())
                 databases, instances = list(wanted_databases()), list(wanted_instances())
-            self._machines.converge(wanted)
             self._databases.converge(databases)
+            reached = {item["host"]: item["local_port"] for item in self._databases.inventory()}
+            in_place = [] if self._instances is not None else list(stand_ins(reached, self._databases.authorities))
+            self._machines.converge([*managed_ones, *in_place])
             if self._instances is not None:
-                reached = {item["host"]: (DATABASE_PORT, item["local_port"]) for item in self._databases.inventory()}
-                self._instances.converge(instances, reached)
+                services = {host: (DATABASE_PORT, port) for host, port in reached.items()}
+                self._instances.converge(instances, services)
         self._machines.look()
         if self._instances is not None:
             self._instances.look()
@@ -105,6 +107,8 @@ class Steward:
         with self._turns.alone():
             if _settle(self._machines):
                 self._turns.changed()
+            if self._instances is None:
+                self._events.report(self._machines)
         booted = self._instances is None or self._instances.settled()
         self.settled = booted and Phase.STARTING not in phases.values() and self._seen == self._turns.changes
         self._afterwards()
@@ -130,12 +134,6 @@ def _managed_machines() -> Iterator[Machine]:
             # The client of a managed server writes artifacts to S3 itself.
             root = ("--default-artifact-root", str(resource.fields["ArtifactStoreUri"]), "--no-serve-artifacts")
             yield Machine(machine_name(resource.arn), root)
-
-
-def _instance_machines() -> Iterator[Machine]:
-    for instance in server_instances():
-        destination = ("--artifacts-destination", instance.artifacts or "artifacts", "--serve-artifacts")
-        yield Machine(f"{INSTANCES}/{instance.identifier}", destination, instance.address, PORT)
 
 
 def _settle(machines: Machines) -> bool:

@@ -1,0 +1,173 @@
+"""The server of custom mode from its user data on: an instance boots it, and another one takes its place."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import http.client
+import json
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import eventually
+from tests.e2e.rehearsal import PROJECT, REGION, Rehearsed
+from yolops.datasets.sample import write_sample
+from yolops.rehearsal.instance_mode import missing
+
+LACKING = missing()
+pytestmark = [
+    pytest.mark.skipif(bool(LACKING), reason=f"instances cannot boot here: no {', '.join(LACKING)}"),
+    pytest.mark.timeout(1500),
+]
+MOST_USER_DATA = 16384
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory, provider: dict[str, str]) -> Iterator[Rehearsed]:
+    """A platform in custom mode whose instance has booted."""
+    rehearsed = Rehearsed(tmp_path_factory.mktemp("server"), provider)
+    rehearsed("init", "--mode", "custom", "--project", PROJECT, "--region", REGION, "--yes")
+    rehearsed.settings(
+        allowed_cidrs='["127.0.0.1/32"]',
+        admin_access='"ssm"',
+        delete_bucket_contents="true",
+        db_snapshot_on_destroy="false",
+    )
+    write_sample(rehearsed.root / "shapes", images=(24, 8, 4))
+    try:
+        rehearsed.yolops.ok("rehearsal", "start", "--instances", "container")
+        rehearsed("up", "--yes")
+        yield rehearsed
+    finally:
+        rehearsed.yolops("rehearsal", "reset")
+
+
+def ask(platform: Rehearsed, path: str, *, tls: ssl.SSLContext | None = None, **headers: str) -> tuple[int, str]:
+    """Send one request to the server without a login; return its status and where it leads."""
+    host, _, port = platform.outputs()["tracking_uri"].removeprefix("https://").partition(":")
+    context = tls or ssl.create_default_context(cafile=root_of(platform))
+    connection = http.client.HTTPSConnection(host, int(port), timeout=30, context=context)
+    try:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.getheader("Location") or ""
+    finally:
+        connection.close()
+
+
+def root_of(platform: Rehearsed) -> str:
+    """Return the file with the root certificate, fetched the first time."""
+    known = platform.root / "ca.pem"
+    return str(known) if known.exists() else platform.login()["MLFLOW_TRACKING_SERVER_CERT_PATH"]
+
+
+def secrets(platform: Rehearsed) -> list[str]:
+    arn = platform.outputs()["server_secret_arn"]
+    known = json.loads(platform.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
+    return [value for name, value in known.items() if not name.endswith("username")]
+
+
+def instance(platform: Rehearsed) -> str:
+    return str(platform.outputs()["server_instance_id"])
+
+
+def events(platform: Rehearsed, stream: str) -> list[str]:
+    """Return what stands in a stream of the server's log group."""
+    pages = platform.client("logs").get_paginator("filter_log_events")
+    found = pages.paginate(logGroupName=platform.outputs()["log_group_name"], logStreamNames=[stream])
+    return [event["message"] for page in found for event in page["events"]]
+
+
+def runs(platform: Rehearsed) -> list[Any]:
+    return [(run["run_id"], run["name"], run["status"]) for run in platform.json("runs", "list")]
+
+
+def test_its_user_data_fits_ec2_and_holds_no_secret(platform: Rehearsed) -> None:
+    answer = platform.client("ec2").describe_instance_attribute(InstanceId=instance(platform), Attribute="userData")
+    raw = base64.b64decode(answer["UserData"]["Value"])
+    assert len(raw) < MOST_USER_DATA
+    text = gzip.decompress(raw).decode()
+    assert text.startswith("#cloud-config\n")
+    assert [secret for secret in secrets(platform) if secret in text] == []
+
+
+def test_it_lets_nobody_in_without_a_login_by_another_name_or_from_another_site(platform: Rehearsed) -> None:
+    assert ask(platform, "/health") == (200, "")
+    assert ask(platform, "/")[0] == 401
+    assert ask(platform, "/health", Host="evil.example.com")[0] == 200  # as a load balancer asks, which knows no name
+    assert ask(platform, "/", Host="evil.example.com")[0] == 421
+    assert ask(platform, "/", Origin="https://evil.example.com")[0] == 403
+    assert ask(platform, "/", Origin="http://localhost:3000")[0] == 403
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+def test_it_speaks_tls_only_and_no_old_one(platform: Rehearsed) -> None:
+    host = platform.outputs()["tracking_uri"].removeprefix("https://")
+    plain = http.client.HTTPConnection(host, timeout=30)
+    plain.request("GET", "/experiments?page=2")
+    answer = plain.getresponse()
+    assert (answer.status, answer.getheader("Location")) == (301, f"https://{host}/experiments?page=2")
+    plain.close()
+    old = ssl.create_default_context(cafile=root_of(platform))
+    old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+    old.set_ciphers("ALL:@SECLEVEL=0")  # or this client would not even ask
+    with pytest.raises(OSError, match=r"(?i)protocol|handshake|alert|eof|reset"):
+        ask(platform, "/health", tls=old)
+
+
+def test_its_journal_and_its_pulse_reach_cloudwatch_without_a_secret(platform: Rehearsed) -> None:
+    stream = f"server/{instance(platform)}"
+    lines = eventually(lambda: [line for line in events(platform, stream) if "Started mlflow.service" in line])
+    assert lines
+    assert ask(platform, "/health")[0] == 200
+    requests = eventually(lambda: [line for line in events(platform, stream) if '"GET /health HTTP/1.1" 200' in line])
+    assert requests
+    pulses = [json.loads(line) for line in events(platform, stream) if line.startswith('{"_aws"')]
+    assert {"disk_used_percent", "memory_used_percent", "healthy"} <= pulses[0].keys()
+    said = "\n".join(events(platform, stream) + events(platform, f"boot/{instance(platform)}"))
+    assert [secret for secret in secrets(platform) if secret in said] == []
+
+
+def test_a_killed_instance_is_replaced_by_up_with_users_runs_models_and_artifacts(platform: Rehearsed) -> None:
+    arguments = ("--epochs", "1", "--imgsz", "64", "--batch", "8", "--name", "one", "--register-as", "cells")
+    platform("train", "shapes/data.yaml", *arguments)
+    platform("users", "add", "ada")
+    before = runs(platform)
+    assert [(name, status) for _, name, status in before] == [("one", "FINISHED")]
+    root = Path(platform.login()["MLFLOW_TRACKING_SERVER_CERT_PATH"]).read_bytes()
+    killed = instance(platform)
+    platform.client("ec2").terminate_instances(InstanceIds=[killed])
+
+    platform("up", "--yes")
+
+    assert instance(platform) != killed
+    assert runs(platform) == before
+    assert {user["name"] for user in platform.json("users", "list")} == {"admin", "ada"}
+    assert [model["name"] for model in platform.json("models", "list")] == ["cells"]
+    # A client that was told of the certificate before need not be told again.
+    assert Path(platform.login()["MLFLOW_TRACKING_SERVER_CERT_PATH"]).read_bytes() == root
+    assert platform.log_a_run() == "0.9 1"
+    assert platform.json("plan")["empty"], platform("plan")
+
+
+def test_it_comes_back_after_a_reboot_by_itself(platform: Rehearsed) -> None:
+    platform.client("ec2").reboot_instances(InstanceIds=[instance(platform)])
+    assert eventually(lambda: not _answers(platform), seconds=60)
+    assert eventually(lambda: _answers(platform), seconds=120)
+    assert platform.json("status")["boot"]["phase"] == "ready"
+
+
+def _answers(platform: Rehearsed) -> bool:
+    try:
+        return ask(platform, "/health")[0] == 200
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def test_nothing_is_left_when_it_is_destroyed(platform: Rehearsed) -> None:
+    platform("destroy", "--yes", PROJECT, "--discard-runs")
+    assert platform.unimplemented() == []
