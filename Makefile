@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 WORKSPACE ?= demo
+SCHEDULES ?= 200
 
 # The install directories of one checkout must not be confused with an activated environment of another.
 unexport VIRTUAL_ENV
@@ -76,7 +77,8 @@ demo: install  ## Start the local platform, train a YOLO11 model on a generated 
 test: check $(VENV)/checkov.done $(VENV)/terraform.done $(VENV)/policies.done  ## Set up what the tests need and run all of them.
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report term:skip-covered
 
-faults: $(VENV)/dev.done $(VENV)/terraform.done  ## Kill Terraform at ten random points of an apply in each mode.
+faults: $(VENV)/dev.done $(VENV)/terraform.done  ## Break the server in 200 seeded schedules, and kill Terraform in twenty applies.
+	YOLOPS_SCHEDULES=$(SCHEDULES) $(BIN)/python -m pytest --numprocesses 2 tests/faults
 	PATH="$(abspath $(BIN)):$$PATH" YOLOPS_FAULTS=10 $(BIN)/python -m pytest tests/e2e/test_killed_apply.py
 
 check: $(VENV)/dev.done lint types layers docs  ## Lint, types, layers, documents.

@@ -115,7 +115,7 @@ def start_server(aws: Aws) -> Server:
     aws.client("s3").create_bucket(Bucket=BUCKET)
     aws.client("logs").create_log_group(logGroupName=LOG_GROUP)
     secret = aws.client("secretsmanager").create_secret(Name="server", SecretString=json.dumps(SECRET))["ARN"]
-    database = _database(aws)
+    database = create_database(aws)
     settings = {
         "project": "cells",
         "region": "us-east-1",
@@ -152,7 +152,8 @@ def user_data(settings: dict[str, Any]) -> str:
     return "#cloud-config\n" + yaml.safe_dump({"write_files": listed})
 
 
-def _database(aws: Aws) -> str:
+def create_database(aws: Aws) -> str:
+    """Create the database as Terraform does, and return its host name in AWS."""
     rds = aws.client("rds")
     group = {"DBParameterGroupName": "mlflow", "DBParameterGroupFamily": "mysql8.4", "Description": "mlflow"}
     rds.create_db_parameter_group(**group)
