@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
 from tests.faults.deployment import Deployment
 from tests.faults.faults import FAULTS
 from tests.faults.history import Outcome
+from tests.faults.readers import patiently
 from tests.faults.schedule import Event, Result, Schedule, draw, run
 
 pytestmark = pytest.mark.timeout(900)
 # A handful, or as many as `make faults` says.
 SCHEDULES = int(os.environ.get("YOLOPS_SCHEDULES", "5"))
+TRAININGS = 24
 SEED = os.environ.get("YOLOPS_SEED") or str(random.SystemRandom().randrange(10**6))
 
 
@@ -25,7 +30,7 @@ def possible(deployment: Deployment) -> list[str]:
 
 def whole(deployment: Deployment, schedule: Schedule) -> Result:
     """Run a schedule and make sure that nothing was lost, doubled or invented."""
-    print(f"{schedule}; again: YOLOPS_SEED={schedule.seed.rpartition('-')[0]}")
+    print(f"{schedule}; again: YOLOPS_SEED={SEED} YOLOPS_SCHEDULES={SCHEDULES}, and this test alone")
     result = run(deployment, schedule)
     print(result)
     assert result.wrong == []
@@ -78,6 +83,27 @@ def test_nothing_is_lost_when_the_disk_is_full_during_an_upload(deployment: Depl
     result = once(deployment, "disk full", uploads=20)
     assert result.history.count(Outcome.FAILED, "file") > 0
     assert result.history.count(Outcome.FAILED, "metric") == 0
+
+
+def test_more_trainings_than_there_are_connections_do_not_wait_for_each_other(deployment: Deployment) -> None:
+    reader = deployment.client()
+    values = {"experiment_id": "0", "run_name": "shared"}
+    run_id = patiently(partial(reader.post, "runs/create", **values)).json["run"]["info"]["run_id"]
+    reader.close()
+    together = threading.Barrier(TRAININGS)
+
+    def write(number: int) -> list[int]:
+        client, said = deployment.client(120.0), []
+        together.wait(60)
+        for step in range(3):
+            points = [{"key": f"loss-{number}", "value": step, "timestamp": step, "step": step}]
+            params = [{"key": f"param-{number}-{step}", "value": "1"}]
+            said.append(client.post("runs/log-batch", run_id=run_id, metrics=points, params=params).status)
+        client.close()
+        return said
+
+    with ThreadPoolExecutor(TRAININGS) as pool:
+        assert list(pool.map(write, range(TRAININGS))) == [[200] * 3] * TRAININGS
 
 
 def test_a_database_that_forgets_what_it_acknowledged_is_found_out(deployment: Deployment) -> None:

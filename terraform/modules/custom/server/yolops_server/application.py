@@ -6,8 +6,17 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
+from yolops_server.prepare import POOL_OVERFLOW, POOL_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+# MLflow's log-batch holds one connection while it asks for a second. Were there a request for each connection, each
+# could hold one, and all would wait for another until they fail; with one request fewer, one of them always gets it.
+MOST_REQUESTS = POOL_SIZE + POOL_OVERFLOW - 1
 # Where the server keeps things is decided by the server. An experiment with a location of its own would make the server
 # read and write there with its own rights, for whoever asks.
 REFUSED = "where artifacts are kept is decided by the server: leave artifact_location out"
@@ -33,7 +42,21 @@ def create_app() -> Any:
     missing = {"_create_experiment"} - flask_app.view_functions.keys()
     if missing:
         raise RuntimeError(f"this MLflow has no {missing}: what is refused there must be found again")
+    application.router.lifespan_context = _few_at_a_time(application.router.lifespan_context)
     return application
+
+
+def _few_at_a_time(lifespan: Any) -> Any:
+    """Have a process work on so many requests at a time; others wait for their turn."""
+    from anyio.to_thread import current_default_thread_limiter
+
+    @asynccontextmanager
+    async def limited(application: Any) -> AsyncIterator[Any]:
+        current_default_thread_limiter().total_tokens = MOST_REQUESTS
+        async with lifespan(application) as state:
+            yield state
+
+    return limited
 
 
 def _refuse_locations() -> Any:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 USERS_FILE = "users.ini"
 # Seconds for which a process takes a login for right that it has checked: the hash is slow on purpose.
 LOGIN_HOLDS_S = 60
+# The connections to the schema of runs that a process keeps, and those it may have beyond them.
+POOL_SIZE, POOL_OVERFLOW = 5, 5
 
 
 def users_file(settings: Settings) -> str:
@@ -49,8 +51,8 @@ def environment(settings: Settings, secret: Secret) -> dict[str, str]:
         "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(f"https://{name}" for name in called),
         # What a client names as the source of a model lies in this server's own artifacts, or is a prompt.
         "MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX": "^((mlflow-artifacts|runs|models):/|prompt-template$)",
-        "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "5",
-        "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "5",
+        "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": str(POOL_SIZE),
+        "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": str(POOL_OVERFLOW),
         "MLFLOW_SQLALCHEMYSTORE_POOL_RECYCLE": "1800",
         # Judges of language models, their gateway and assistant: five more processes that a detector has no use for.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
