@@ -7,7 +7,7 @@ import http.client
 import json
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,24 @@ class Reply:
     @property
     def json(self) -> Any:
         return json.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        """What MLflow calls the error; empty if it says nothing."""
+        try:
+            return str(self.json["error_code"])
+        except (ValueError, KeyError, TypeError):
+            return ""
+
+    @classmethod
+    def of(cls, status: int, body: bytes) -> Reply:
+        """Return an answer and what it means for what was asked."""
+        said = cls(Outcome.REFUSED, status, body)
+        if status == 200:
+            return replace(said, outcome=Outcome.ACKNOWLEDGED)
+        if status >= 500 or status in LATER or said.code == DOUBTFUL:
+            return replace(said, outcome=Outcome.FAILED)
+        return said
 
 
 @dataclass
@@ -73,7 +91,7 @@ class Client:
         except (OSError, http.client.HTTPException):
             self.close()
             return Reply(Outcome.UNKNOWN)
-        return Reply(outcome(answer.status, content), answer.status, content)
+        return Reply.of(answer.status, content)
 
     def close(self) -> None:
         """End the connection."""
@@ -90,19 +108,3 @@ class Client:
         if self._connection.sock is None:
             self._connection.connect()
         return self._connection
-
-
-def outcome(status: int, content: bytes) -> Outcome:
-    """Return what an answer means for what was asked."""
-    if status == 200:
-        return Outcome.ACKNOWLEDGED
-    if status >= 500 or status in LATER or _code(content) == DOUBTFUL:
-        return Outcome.FAILED
-    return Outcome.REFUSED
-
-
-def _code(content: bytes) -> str:
-    try:
-        return str(json.loads(content)["error_code"])
-    except (ValueError, KeyError, TypeError):
-        return ""

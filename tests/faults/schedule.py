@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
@@ -68,16 +69,18 @@ class Result:
         wrong: what is there and must not be, or the other way round.
         effects: how much each fault did, by name.
         refusals: valid requests that were refused for good.
+        answers: how often which error was answered.
     """
 
     history: History
     wrong: list[str]
     effects: dict[str, int]
     refusals: list[str]
+    answers: Counter[str]
 
     def __str__(self) -> str:
         counts = ", ".join(f"{self.history.count(outcome)} {outcome.value}" for outcome in Outcome)
-        return f"{counts}; effects {self.effects}"
+        return f"{counts}; effects {self.effects}; answered {dict(self.answers)}"
 
 
 def draw(seed: str, possible: Collection[str]) -> Schedule:
@@ -129,7 +132,7 @@ def run(deployment: Deployment, schedule: Schedule) -> Result:
         reader.close()
     wrong = [str(item) for item in load.history.check(held.values)]
     wrong += [f"stale: the latest value of {key}" for key in stale(held.points, held.latest)]
-    return Result(load.history, wrong, effects, load.refusals)
+    return Result(load.history, wrong, effects, load.refusals, load.answers)
 
 
 def _given(deployment: Deployment, reader: Client, schedule: Schedule) -> tuple[str, list[str]]:

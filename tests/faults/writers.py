@@ -6,6 +6,7 @@ import hashlib
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
@@ -32,6 +33,7 @@ class Load:
         experiment: that of all runs.
         uploads: how often a file is sent, where a batch is sent six times.
         refusals: valid requests that were refused for good; the sender would lose them.
+        answers: how often which error was answered.
     """
 
     history: History
@@ -40,6 +42,7 @@ class Load:
     experiment: str
     uploads: int
     refusals: list[str] = field(default_factory=list)
+    answers: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -135,6 +138,8 @@ class Writer:
             begun = self.load.history.begin(writes)
             reply = ask()
             self.load.history.end(begun, reply.outcome)
+            if reply.status not in {0, 200}:
+                self.load.answers[f"{reply.status} {reply.code}".strip()] += 1
             if reply.outcome is Outcome.REFUSED and reply.status:
                 self.load.refusals.append(f"{next(iter(writes))}: {reply.status} {reply.body[:300]!r}")
                 return
