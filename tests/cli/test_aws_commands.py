@@ -215,6 +215,17 @@ def test_ctrl_c_ends_an_up_as_interrupted_and_the_next_goes_on(yolops: Workplace
     assert yolops("up", "--yes").code == 0
 
 
+def test_an_up_that_ended_with_a_part_of_the_outputs_is_unfinished_and_can_be_finished(yolops: Workplace) -> None:
+    whole = (yolops.root / "main.tf").read_text()
+    part = whole.replace('output "mlflow_ui_url"', "# ")
+    (yolops.root / "main.tf").write_text(part)
+    assert "only a part of this platform is there" in yolops("up", "--yes", "--no-wait").err
+    seen = yolops("status", "--json")
+    assert (seen.code, seen.json["health"], seen.json["outputs"]) == (1, "unfinished", None)
+    (yolops.root / "main.tf").write_text(whole)
+    assert yolops("up", "--yes").code == 0
+
+
 def test_a_refused_setting_is_terraform_s_own_message_with_its_place(yolops: Workplace) -> None:
     (yolops.root / "terraform.tfvars").write_text(SETTINGS + 'seconds = "many"\n')
     result = yolops("plan")

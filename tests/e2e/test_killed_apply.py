@@ -7,6 +7,7 @@ import random
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,6 +67,23 @@ def test_recover_and_up_finish_an_apply_that_was_killed_and_leave_no_orphan(
     assert len(vpcs) == 1, "what was created before the kill was created again"
     workspace("destroy", "--yes", PROJECT, "--discard-runs")
     assert workspace.unimplemented() == []
+
+
+def test_up_goes_on_after_ctrl_c_while_the_database_was_being_created(workspace: Rehearsed) -> None:
+    workspace("init", "--mode", "custom", "--project", PROJECT, "--region", REGION, "--yes")
+    process = workspace.start("up", "--yes")
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "aws_db_subnet_group" in line and "created" in line:
+            break
+    time.sleep(5)  # nothing is said of what is only begun
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=120)
+    assert process.returncode == 130, rest[-3000:]
+
+    assert "only a part of this platform is there" in workspace("runs", "list", code=1)
+    assert "was being created when an apply was interrupted" in workspace("up", "--yes", "--no-wait")
+    assert workspace.json("plan")["empty"], workspace("plan")
 
 
 @pytest.mark.parametrize("mode", ["studio", "custom"] if POINTS > 1 else ["studio"])

@@ -19,7 +19,7 @@ class FakeAws:
 
     def __init__(self, **answers: Any) -> None:
         self.answers = answers
-        self.waited: list[str] = []
+        self.waited: list[Any] = []
 
     def account(self) -> str:
         return "123456789012"
@@ -31,6 +31,18 @@ class FakeAws:
         if isinstance(answer, AwsError):
             raise answer
         return answer
+
+    def client(self, service: str) -> FakeAws:
+        return self
+
+    def get_waiter(self, name: str) -> FakeAws:
+        self.waited.append(name)
+        return self
+
+    def wait(self, **parameters: Any) -> None:
+        self.waited.append(parameters)
+        if "wait" in self.answers:
+            raise self.answers["wait"]
 
     def pages(self, service: str, operation: str, **parameters: Any) -> Iterator[Any]:
         yield self.call(service, operation, **parameters)
@@ -58,6 +70,7 @@ class FakeTerraform:
         }
 
         self.forgotten: list[str] = []
+        self.untainted: list[str] = []
 
     def plan(self, *, refresh: bool) -> dict[str, Any]:
         assert not refresh
@@ -68,6 +81,9 @@ class FakeTerraform:
 
     def forget(self, addresses: list[str]) -> None:
         self.forgotten += addresses
+
+    def untaint(self, address: str) -> None:
+        self.untainted.append(address)
 
 
 def recovery(terraform: FakeTerraform, aws: FakeAws) -> Recovery:
@@ -130,3 +146,28 @@ def test_an_aws_that_refuses_to_answer_is_not_taken_for_one_where_nothing_is() -
     aws = FakeAws(get_role=AwsError("AWS iam get_role: not allowed", "", "AccessDenied"))
     with pytest.raises(AwsError, match="not allowed"):
         recovery(terraform, aws).search()
+
+
+def interrupted(address: str, **before: Any) -> dict[str, Any]:
+    change = {"actions": ["delete", "create"], "before": before}
+    type_ = address.partition(".")[0]
+    return {"address": address, "type": type_, "action_reason": "replace_because_tainted", "change": change}
+
+
+def test_a_database_whose_creation_was_interrupted_is_waited_for_and_kept_because_it_cannot_be_made_anew() -> None:
+    database = interrupted("aws_db_instance.database", id="db-1", identifier="cells-mlflow")
+    shown = {"resource_changes": [interrupted("aws_vpc_endpoint.s3", id="vpce-1"), database]}
+    terraform, aws = FakeTerraform(), FakeAws()
+    assert recovery(terraform, aws).keep(shown)
+    assert aws.waited == ["db_instance_available", {"DBInstanceIdentifier": "cells-mlflow"}]
+    assert terraform.untainted == ["aws_db_instance.database"]
+    assert not recovery(terraform, aws).keep({"resource_changes": [database | {"action_reason": "replace_by_request"}]})
+
+
+def test_what_aws_could_not_create_is_made_anew() -> None:
+    failed = AwsError("AWS cloudformation: the stack was rolled back", "", "WaiterError")
+    terraform, aws = FakeTerraform(), FakeAws(wait=failed)
+    assert not recovery(terraform, aws).keep(
+        {"resource_changes": [interrupted("aws_cloudformation_stack.app", id="arn")]}
+    )
+    assert terraform.untainted == []

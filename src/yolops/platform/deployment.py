@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from yolops.platform.terraform_run import Event
     from yolops.platform.workspace import Workspace
 
+# An apply that was interrupted leaves outputs too, but hardly all of these.
+WHOLE = ("deployment_mode", "bucket_name", "tracking_uri", "mlflow_ui_url")
 # What a switch asks for before it deletes a database: that the loss of its runs was applied.
 RELEASE = (GUARD, RUNS)
-# The outputs without which nothing can be said of a platform.
-WHOLE = ("deployment_mode", "bucket_name", "tracking_uri", "mlflow_ui_url")
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class Deployment:
                 f"{self.terraform.directory}: an apply was killed, and what it was creating may be in no state",
                 "yolops recover, then try again",
             )
-        return self._plan_release() or read_plan(self.terraform.plan())
+        return self._plan_release() or read_plan(self._plan())
 
     def _plan_release(self) -> Plan | None:
         """Save and return a plan that takes protection away, if a switch needs that and the runs may go."""
@@ -221,7 +221,7 @@ class Deployment:
         """
         mode = self.settings.mode if stake.outputs is None else stake.outputs.mode
         variables = {"discard_runs": "true", "deployment_mode": mode.value}
-        return read_plan(self.terraform.plan(variables=variables, targets=stake.protected))
+        return read_plan(self._plan(variables=variables, targets=stake.protected))
 
     def plan_destroy(self, stake: Stake) -> Plan:
         """Save a plan that destroys everything except buckets that are kept, and return it."""
@@ -261,6 +261,11 @@ class Deployment:
         trust = trust_in(outputs, self.aws, place, self._certificate)
         return Server(outputs.tracking_uri, self.aws, trust, outputs.server_instance_id, outputs.log_group_name)
 
+    def _plan(self, **arguments: Any) -> dict[str, Any]:
+        """Save a plan in which nothing is made anew only because an apply was interrupted, and return it."""
+        shown = self.terraform.plan(**arguments)
+        return self.terraform.plan(**arguments) if self.recovery().keep(shown) else shown
+
     def _initialise(self) -> None:
         self._workspace.create_state()
         if self._rehearsal:
@@ -269,7 +274,6 @@ class Deployment:
 
     def _known_outputs(self) -> Outputs | None:
         values: dict[str, Any] = self.terraform.outputs()
-        # An apply that failed leaves some of them behind.
         return from_terraform(values) if all(values.get(name) for name in WHOLE) else None
 
     def _count(self, bucket: str) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from yolops.platform.adoption import is_foreign, question
 from yolops.platform.terraform import managed_resources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from yolops.aws import Aws
     from yolops.platform.adoption import Rule
@@ -32,6 +32,8 @@ WAITERS = {
     "aws_db_instance": ("rds", "db_instance_available", "DBInstanceIdentifier"),
     "aws_cloudformation_stack": ("cloudformation", "stack_create_complete", "StackName"),
 }
+
+TAINTED = "replace_because_tainted"
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,31 @@ class Recovery:
             if problem is None:
                 self._adopted.add(address)
             yield by_address[address], problem
+
+    def keep(self, shown: Mapping[str, Any]) -> bool:
+        """Keep what AWS went on creating when an apply was interrupted, and return whether the plan is another by that.
+
+        Terraform would make it anew, and a database that is protected against deletion refuses that for ever.
+
+        Args:
+            shown: a plan as Terraform's JSON.
+        """
+        kept = False
+        for item in shown.get("resource_changes", []):
+            if item.get("action_reason") != TAINTED or item["type"] not in WAITERS:
+                continue
+            before = item["change"]["before"]
+            self._say(f"{item['address']}: was being created when an apply was interrupted; waiting for it")
+            try:
+                self._wait_until_created(
+                    Orphan(item["address"], item["type"], before.get("identifier") or before["id"])
+                )
+            except YolopsError as error:
+                self._say(f"{error.message}; it is made anew")
+                continue
+            self._terraform.untaint(item["address"])
+            kept = True
+        return kept
 
     def finish(self) -> None:
         """Take note that the killed apply has been dealt with."""

@@ -178,6 +178,10 @@ class Terraform:
         if addresses:
             self._stream("state", "rm", *addresses)
 
+    def untaint(self, address: str) -> None:
+        """Keep a resource whose creation did not finish, instead of making it anew."""
+        self._stream("untaint", address)
+
     def force_unlock(self, lock_id: str) -> None:
         """Take the lock of the state away from an owner who is dead."""
         self._stream("force-unlock", "-force", lock_id)
