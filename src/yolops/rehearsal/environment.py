@@ -52,6 +52,10 @@ def environment(url: str, region: str = REGION) -> dict[str, str]:
         "SAGEMAKER_MLFLOW_CUSTOM_ENDPOINT": url,
         "SAGEMAKER_ENDPOINT_URL": url,
         "MLFLOW_S3_ENDPOINT_URL": url,
+        # An instance that boots knows S3 by its own name, which from here leads to the real one: what it would have
+        # fetched from there, and sent there in parts, goes through MLflow.
+        "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
+        "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
     }
 
 
