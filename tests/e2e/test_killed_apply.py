@@ -57,7 +57,7 @@ def test_recover_and_up_finish_an_apply_that_was_killed_and_leave_no_orphan(
     process = workspace.start("up", "--yes")
     said = _kill_terraform(process, fraction)
     assert process.returncode == 1, said[-3000:]
-    assert "yolops recover" in said
+    assert "yolops --rehearsal recover" in said
     assert "Traceback" not in said
 
     workspace("recover", "--yes")
