@@ -8,6 +8,7 @@ import json
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +102,16 @@ class Client:
 
     def _connected(self) -> http.client.HTTPSConnection:
         if self._connection is None:
-            trusted = ssl.create_default_context(cafile=str(self.authority))
+            trusted = _trusting(self.authority)
             self._connection = http.client.HTTPSConnection(
                 "127.0.0.1", self.port, timeout=self.patience_s, context=trusted
             )
         if self._connection.sock is None:
             self._connection.connect()
         return self._connection
+
+
+@cache
+def _trusting(authority: Path) -> ssl.SSLContext:
+    """Return what trusts an authority; every server of a platform has the same, so it is read once."""
+    return ssl.create_default_context(cafile=str(authority))

@@ -128,6 +128,7 @@ def run(deployment: Deployment, schedule: Schedule) -> Result:
                 thread.join()
         deployment.settle()
         held = readers.read(reader, experiment, runs, load.history.places())
+        held.values.update(readers.take_files(deployment.aws, experiment))
     finally:
         reader.close()
     wrong = [str(item) for item in load.history.check(held.values)]
