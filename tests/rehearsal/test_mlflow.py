@@ -1,4 +1,4 @@
-"""Managed MLflow and the server of the custom mode: real MLflow servers, reached as AWS says they are reached."""
+"""Managed MLflow: real MLflow servers, reached as AWS says they are reached."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from botocore.exceptions import ClientError
 
 from tests.rehearsal.conftest import Aws, wait_for
 from yolops.process import find_background
-
-# Elastic IPs are addresses of this machine as well.
-pytestmark = pytest.mark.allow_hosts(["127.0.0.0/8"])
 
 ROLE = "arn:aws:iam::123456789012:role/mlflow"
 PROJECT = {"Key": "Project", "Value": "yolops"}
@@ -45,7 +42,7 @@ print(run.info.run_id, run.info.artifact_uri)
 
 @pytest.fixture(scope="module")
 def servers(aws: Aws) -> dict[str, str]:
-    """A tracking server, an app made by a stack, and a custom server, all coming up side by side."""
+    """A tracking server and an app made by a stack, coming up side by side, and an instance that serves nothing."""
     aws.client("s3").create_bucket(Bucket="runs")
     aws.client("s3").put_bucket_tagging(Bucket="runs", Tagging={"TagSet": [PROJECT]})
     sagemaker, stacks = aws.client("sagemaker"), aws.client("cloudformation")
@@ -55,23 +52,19 @@ def servers(aws: Aws) -> dict[str, str]:
     assert sagemaker.describe_mlflow_tracking_server(TrackingServerName="team")["TrackingServerStatus"] == "Creating"
     stacks.create_stack(StackName="app", TemplateBody=json.dumps(TEMPLATE), Tags=[PROJECT])
     assert stack(aws)["StackStatus"] == "CREATE_IN_PROGRESS"
-    instance, address = custom_server(aws)
+    instance_with_an_address(aws)
     wait_for(lambda: tracking_server(aws)["TrackingServerStatus"], "Created")
     wait_for(lambda: stack(aws)["StackStatus"], "CREATE_COMPLETE")
-    wait_for(lambda: is_well(f"http://{address}:5000"), True)
     app = {output["OutputKey"]: output["OutputValue"] for output in stack(aws)["Outputs"]}["Arn"]
-    return {"server": server, "app": app, "instance": instance, "custom": f"http://{address}:5000"}
+    return {"server": server, "app": app}
 
 
-def custom_server(aws: Aws) -> tuple[str, str]:
+def instance_with_an_address(aws: Aws) -> None:
     ec2 = aws.client("ec2")
     image = ec2.describe_images(Owners=["136693071363"])["Images"][0]["ImageId"]
-    tags = [{"ResourceType": "instance", "Tags": [PROJECT, {"Key": "Service", "Value": "mlflow"}]}]
-    run = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=tags)
-    instance = run["Instances"][0]["InstanceId"]
+    run = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)
     address = ec2.allocate_address(Domain="vpc")
-    ec2.associate_address(InstanceId=instance, AllocationId=address["AllocationId"])
-    return instance, address["PublicIp"]
+    ec2.associate_address(InstanceId=run["Instances"][0]["InstanceId"], AllocationId=address["AllocationId"])
 
 
 def stack(aws: Aws) -> Any:
@@ -80,13 +73,6 @@ def stack(aws: Aws) -> Any:
 
 def tracking_server(aws: Aws) -> Any:
     return aws.client("sagemaker").describe_mlflow_tracking_server(TrackingServerName="team")
-
-
-def is_well(url: str) -> bool:
-    try:
-        return fetch(f"{url}/health")[0] == 200
-    except OSError:
-        return False
 
 
 def fetch(url: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
@@ -136,19 +122,13 @@ def test_a_plain_mlflow_client_logs_a_run_through_the_arn(aws: Aws, servers: dic
     assert run in prefix
 
 
-def test_a_plain_mlflow_client_logs_a_run_at_the_elastic_ip(aws: Aws, servers: dict[str, str]) -> None:
-    assert servers["custom"].startswith("http://127.77.")
-    run, _ = log_a_run(aws, servers["custom"])
-    assert [key for key in keys_in(aws, "mlflow/") if run in key and key.endswith("weights.pt")]
-
-
 def test_each_server_has_its_own_runs_and_a_stack_hands_its_tags_on(aws: Aws, servers: dict[str, str]) -> None:
     assert servers["app"].split(":")[5].startswith("mlflow-app/app-")
     tags = aws.client("sagemaker").list_tags(ResourceArn=servers["app"])["Tags"]
     assert PROJECT in tags
     seen = {item["name"]: item for item in aws.rehearsal.status().mlflow}
-    assert {item["status"] for item in seen.values()} == {"Created", "running"}
-    assert len({item["url"] for item in seen.values()}) == 3
+    assert {item["status"] for item in seen.values()} == {"Created"}
+    assert len({item["url"] for item in seen.values()}) == 2
     assert seen["cells"]["tracking_uri"] == servers["app"]
 
 
@@ -177,27 +157,13 @@ def test_a_presigned_address_shows_the_ui_once(aws: Aws, servers: dict[str, str]
         assert fetch(url)[0] == 403
 
 
-def test_a_stopped_instance_ends_its_server_and_a_started_one_has_its_runs_again(
-    aws: Aws, servers: dict[str, str]
-) -> None:
-    ec2 = aws.client("ec2")
-    before = new_run(servers["custom"])
-    ec2.stop_instances(InstanceIds=[servers["instance"]])
-    wait_for(lambda: is_well(servers["custom"]), False)
-    ec2.start_instances(InstanceIds=[servers["instance"]])
-    wait_for(lambda: is_well(servers["custom"]), True)
-    assert fetch(f"{servers['custom']}/api/2.0/mlflow/runs/get?run_id={before}")[0] == 200
-
-
 def test_what_is_deleted_ends_and_leaves_nothing(aws: Aws, servers: dict[str, str]) -> None:
     state = aws.root / ".yolops" / "rehearsal"
     assert len(list(state.glob("mlflow/*"))) == 2
     aws.client("cloudformation").delete_stack(StackName="app")
-    aws.client("ec2").terminate_instances(InstanceIds=[servers["instance"]])
     wait_for(lambda: len(list(state.glob("mlflow/*"))), 1)
     with pytest.raises(ClientError, match="ResourceNotFound"):
         aws.client("sagemaker").describe_mlflow_app(Arn=servers["app"])
-    wait_for(lambda: find_background(state / "instances"), [])
 
 
 def test_runs_and_buckets_survive_a_stop_and_a_start(aws: Aws, servers: dict[str, str]) -> None:

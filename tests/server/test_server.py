@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.rehearsal.conftest import wait_for
 from tests.server.conftest import BUCKET, SECRET, SOURCE, Server
+from yolops.process import find_background
 
 pytestmark = pytest.mark.timeout(600)
 # Whoever asks learns from these how MLflow is, and which page to show; they hold nothing of anybody.
@@ -207,3 +209,53 @@ print(sorted(set(given) - known - {"AWS_DEFAULT_REGION"}))
         [sys.executable, "-W", "ignore", "-c", code, str(SOURCE)], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+# What a person writes who knows MLflow and nothing of us.
+LOG_A_RUN = """
+import mlflow
+mlflow.set_experiment("cells")
+with mlflow.start_run() as run:
+    mlflow.log_metric("mAP50", 0.5)
+    mlflow.log_text("weights", "weights.pt")
+print(run.info.run_id, mlflow.artifacts.load_text(f"{run.info.artifact_uri}/weights.pt"))
+"""
+
+
+def test_a_plain_mlflow_client_logs_a_run_at_the_elastic_ip(server: Server) -> None:
+    assert server.url.startswith("https://127.77.")
+    login = {
+        "MLFLOW_TRACKING_URI": server.url,
+        "MLFLOW_TRACKING_SERVER_CERT_PATH": str(server.directory / "ca.pem"),
+        "MLFLOW_TRACKING_USERNAME": "admin",
+        "MLFLOW_TRACKING_PASSWORD": SECRET["admin_password"],
+    }
+    command = [sys.executable, "-W", "ignore", "-c", LOG_A_RUN]
+    said = subprocess.run(command, env=server.aws.environment() | login, capture_output=True, text=True, check=True)
+    run, weights = said.stdout.split()[-2:]
+    assert weights == "weights"
+    listed = server.aws.client("s3").list_objects_v2(Bucket=BUCKET, Prefix="mlflow/artifacts/")["Contents"]
+    assert [item["Key"] for item in listed if run in item["Key"] and item["Key"].endswith("/weights.pt")]
+
+
+def test_a_stopped_instance_ends_its_server_and_a_started_one_has_its_runs_again(server: Server) -> None:
+    ec2 = server.aws.client("ec2")
+    made = server.ask(f"{EXPERIMENTS}/create", {"name": "kept"}).json["experiment_id"]
+    ec2.stop_instances(InstanceIds=[server.instance])
+    wait_for(lambda: find_background(server.directory), [])
+    ec2.start_instances(InstanceIds=[server.instance])
+    wait_for(lambda: _is_healthy(server), True)
+    assert server.ask(f"{EXPERIMENTS}/get?experiment_id={made}").status == 200
+
+
+def test_a_terminated_instance_leaves_no_process(server: Server) -> None:
+    server.aws.client("ec2").terminate_instances(InstanceIds=[server.instance])
+    wait_for(lambda: find_background(server.directory), [])
+    assert not _is_healthy(server)
+
+
+def _is_healthy(server: Server) -> bool:
+    try:
+        return server.ask("/health").status == 200
+    except OSError:
+        return False
