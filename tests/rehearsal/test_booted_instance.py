@@ -18,6 +18,7 @@ from yolops.platform.workspace import Workspace
 from yolops.process import find_background
 from yolops.rehearsal.container import control_groups
 from yolops.rehearsal.instance_mode import InstanceMode, missing
+from yolops.rehearsal.instances import group_name
 from yolops.rehearsal.rehearsal import Rehearsal
 
 LACKING = missing()
@@ -190,7 +191,7 @@ def remains(aws: Aws) -> list[str]:
     rules = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout
     return [
         *(f"process {item.pid}" for item in find_background(directory)),
-        *(f"group {group}" for group in groups.glob("yolops-*")),
+        *(f"group {group}" for group in groups.glob(group_name(directory, "*"))),
         *(line for line in mounts.splitlines() if str(directory) in line),
         *(line for line in links.splitlines() if "ens5" in line or "vpc0" in line or "tap0" in line),
         *(line for line in rules.splitlines() if "vpc" in line),

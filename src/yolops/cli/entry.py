@@ -22,12 +22,14 @@ def main() -> None:
         return
     import gc
 
-    from yolops.cli.interrupts import INTERRUPTED, leave_when_interrupted
-
-    leave_when_interrupted()
     try:
+        from yolops.cli.interrupts import leave_when_interrupted
+
+        leave_when_interrupted()
         status = run(sys.argv[1:])
-    except KeyboardInterrupt:  # between two lines of `run`; typer turns every other one into this status
+    except KeyboardInterrupt:  # before it was watched, or between two lines of `run`; typer sees to every other one
+        from yolops.cli.interrupts import INTERRUPTED
+
         status = INTERRUPTED
     # Python would look through all of torch once more before it ends, which takes a second.
     gc.freeze()
