@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import http.client
 import json
 import ssl
@@ -17,6 +16,7 @@ from tests.e2e.conftest import eventually
 from tests.e2e.rehearsal import PROJECT, REGION, Rehearsed
 from yolops.datasets.sample import write_sample
 from yolops.rehearsal.instance_mode import missing
+from yolops.rehearsal.server_files import written_files
 
 LACKING = missing()
 pytestmark = [
@@ -90,8 +90,9 @@ def test_its_user_data_fits_ec2_and_holds_no_secret(platform: Rehearsed) -> None
     answer = platform.client("ec2").describe_instance_attribute(InstanceId=instance(platform), Attribute="userData")
     raw = base64.b64decode(answer["UserData"]["Value"])
     assert len(raw) < MOST_USER_DATA
-    text = gzip.decompress(raw).decode()
-    assert text.startswith("#cloud-config\n")
+    assert raw.startswith(b"#cloud-config\n")
+    text = raw.decode() + "".join(written_files(raw).values())
+    assert "def fetch(" in text
     assert [secret for secret in secrets(platform) if secret in text] == []
 
 

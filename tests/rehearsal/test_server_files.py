@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 from pathlib import Path
@@ -13,13 +14,14 @@ from yolops.rehearsal.server_files import SETTINGS, lay_out_server, written_file
 USER_DATA = b"""#cloud-config
 write_files:
   - path: /opt/mlflow/lib/yolops_server/a.py
-    content: "a = 1"
+    encoding: gz+b64
+    content: CONTENT
   - path: /etc/mlflow/server.json
     content: '{"port": 5000, "workers": 2}'
   - path: /etc/nginx/nginx.conf
     content: ""
 runcmd: [[/opt/mlflow/setup]]
-"""
+""".replace(b"CONTENT", base64.b64encode(gzip.compress(b"a = 1")))
 
 
 @pytest.mark.parametrize("user_data", [USER_DATA, gzip.compress(USER_DATA)])

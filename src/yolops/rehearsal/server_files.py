@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,12 @@ def written_files(user_data: bytes) -> dict[str, str]:
         return {}
     config = yaml.safe_load(text)
     files = config.get("write_files") if isinstance(config, dict) else None
-    return {str(file["path"]): str(file.get("content", "")) for file in files or []}
+    return {str(file["path"]): _content(file) for file in files or []}
+
+
+def _content(file: dict[str, Any]) -> str:
+    content = str(file.get("content", ""))
+    return gzip.decompress(base64.b64decode(content)).decode() if file.get("encoding") == "gz+b64" else content
 
 
 def place_of_the_rest(files: Mapping[str, str]) -> tuple[str, str] | None:

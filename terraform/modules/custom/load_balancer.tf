@@ -108,7 +108,7 @@ resource "aws_launch_template" "server" {
   key_name               = var.admin_access == "ssh" ? var.key_pair_name : null
   ebs_optimized          = true
   update_default_version = true
-  user_data              = local.user_data
+  user_data              = base64encode(local.user_data)
 
   iam_instance_profile {
     name = aws_iam_instance_profile.server.name

@@ -48,7 +48,7 @@ locals {
   server_bundle = jsonencode(local.server_files)
   cloud_config = {
     write_files = concat(
-      [for name in local.server_first : { path = "/opt/mlflow/lib/yolops_server/${name}.py", content = file("${local.server_source}/yolops_server/${name}.py") }],
+      [for name in local.server_first : { path = "/opt/mlflow/lib/yolops_server/${name}.py", encoding = "gz+b64", content = base64gzip(file("${local.server_source}/yolops_server/${name}.py")) }],
       [{ path = "/etc/mlflow/server.json", content = jsonencode(local.server) }],
     )
     runcmd = [
@@ -56,7 +56,8 @@ locals {
       ["/opt/mlflow/setup", local.region, var.admin_access, tostring(local.port)],
     ]
   }
-  user_data = base64gzip("#cloud-config\n${yamlencode(local.cloud_config)}")
+  # Not compressed as a whole: an imported instance would be made anew, since the provider reads that back as something else.
+  user_data = "#cloud-config\n${yamlencode(local.cloud_config)}"
 }
 
 # Named by its content: a server that boots while another one is made still finds what it was told of.
@@ -97,7 +98,7 @@ resource "aws_instance" "server" {
   iam_instance_profile        = aws_iam_instance_profile.server.name
   key_name                    = var.admin_access == "ssh" ? var.key_pair_name : null
   ebs_optimized               = true
-  user_data_base64            = local.user_data
+  user_data                   = local.user_data
   user_data_replace_on_change = true
   volume_tags                 = local.tags
   tags                        = { Name = local.name, Service = "mlflow" }
