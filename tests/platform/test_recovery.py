@@ -71,6 +71,7 @@ class FakeTerraform:
 
         self.forgotten: list[str] = []
         self.untainted: list[str] = []
+        self.completed: dict[str, Any] = {}
 
     def plan(self, *, refresh: bool) -> dict[str, Any]:
         assert not refresh
@@ -81,6 +82,9 @@ class FakeTerraform:
 
     def forget(self, addresses: list[str]) -> None:
         self.forgotten += addresses
+
+    def complete(self, address: str, attributes: dict[str, Any]) -> None:
+        self.completed[address] = attributes
 
     def untaint(self, address: str) -> None:
         self.untainted.append(address)
@@ -139,6 +143,16 @@ def test_what_would_be_made_anew_after_its_import_is_left_out_of_the_state_again
     assert terraform.forgotten == ["aws_vpc.own"]
     terraform.shown["resource_changes"][0]["change"]["actions"] = ["create"]
     assert asked.search().orphans == (), "it is not imported a second time"
+
+
+def test_an_imported_domain_is_told_again_that_its_file_system_goes_with_it() -> None:
+    policy = [{"home_efs_file_system": "Delete"}]
+    planned = {"domain_name": "cells-studio", "retention_policy": policy}
+    terraform = FakeTerraform(("aws_sagemaker_domain.studio", planned), ("aws_vpc.own", {"tags_all": TAGS}))
+    domains = {"Domains": [{"DomainName": "cells-studio", "DomainId": "d-1"}]}
+    asked = recovery(terraform, FakeAws(list_domains=domains, describe_vpcs={"Vpcs": [{"VpcId": "vpc-1"}]}))
+    list(asked.adopt(asked.search().orphans))
+    assert terraform.completed == {"aws_sagemaker_domain.studio": {"retention_policy": policy}}
 
 
 def test_an_aws_that_refuses_to_answer_is_not_taken_for_one_where_nothing_is() -> None:

@@ -208,6 +208,16 @@ def test_resources_can_be_forgotten_and_imported_again(terraform: Terraform) -> 
     assert "already managing" in problem.message
 
 
+def test_what_an_import_left_out_can_be_put_into_the_state(terraform: Terraform) -> None:
+    apply(terraform)
+    terraform.complete("terraform_data.last", {"triggers_replace": {"value": "put back", "type": "string"}})
+    last = next(item for item in terraform.resources() if item["name"] == "last")
+    assert last["values"]["triggers_replace"] == "put back"
+    assert not (terraform.records / "completed.tfstate").exists()
+    with pytest.raises(YolopsError, match=r"^terraform_data\.other: the state does not take triggers_replace"):
+        terraform.complete("terraform_data.other", {"triggers_replace": "x"})
+
+
 def test_arguments_and_logs_hold_no_value_that_is_secret(terraform: Terraform) -> None:
     (terraform.directory / "more.tf").write_text(
         'variable "password" {\n  type      = string\n  sensitive = true\n}\n'

@@ -7,13 +7,13 @@ apply would fail on its name, or create it a second time. It is found by what th
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from yolops import process
 from yolops.aws import AwsError, aws_errors
 from yolops.errors import YolopsError
-from yolops.platform import state_lock
+from yolops.platform import imported_state, state_lock
 from yolops.platform.adoption import is_foreign, question
 from yolops.platform.terraform import managed_resources
 
@@ -44,11 +44,13 @@ class Orphan:
         address: what the configuration calls it.
         type: its type.
         identity: what `terraform import` calls it.
+        unknown: what its import leaves out of the state although its deletion needs it.
     """
 
     address: str
     type: str
     identity: str
+    unknown: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,8 @@ class Recovery:
             identities = [one for one in self._ask(rule) if (item["type"], one) not in known]
             if len(identities) == 1:
                 known.add((item["type"], identities[0]))
-                orphans.append(Orphan(item["address"], item["type"], identities[0]))
+                unknown = imported_state.missing(item["type"], item["change"]["after"])
+                orphans.append(Orphan(item["address"], item["type"], identities[0], unknown))
             elif identities:
                 unclear.append(f"{item['address']}: which of {', '.join(identities)} it is cannot be told")
         return Found(tuple(orphans), (*self._refused.values(), *unclear))
@@ -135,9 +138,12 @@ class Recovery:
         by_address = {orphan.address: orphan for orphan in orphans}
         identities = {orphan.address: orphan.identity for orphan in orphans}
         for address, problem in self._terraform.import_all(identities):
+            orphan = by_address[address]
             if problem is None:
                 self._adopted.add(address)
-            yield by_address[address], problem
+                if orphan.unknown:
+                    self._terraform.complete(address, orphan.unknown)
+            yield orphan, problem
 
     def keep(self, shown: Mapping[str, Any]) -> bool:
         """Keep what AWS went on creating when an apply was interrupted, and return whether the plan is another by that.

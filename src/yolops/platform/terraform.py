@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from yolops import process
 from yolops.errors import YolopsError
-from yolops.platform import bare_configuration, terraform_run
+from yolops.platform import bare_configuration, imported_state, terraform_run
 from yolops.platform.configuration import fingerprint
 from yolops.platform.terraform_run import Ended, failure
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from yolops.platform.terraform_run import Event
 
-ENVIRONMENT = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
+# Reading the AWS provider's schema makes so much garbage that collecting it less often saves a quarter of the work,
+# for a twentieth more memory (https://go.dev/doc/gc-guide#GOGC).
+ENVIRONMENT = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1", "GOGC": "400"}
 # Reading a state or a plan; the provider may have to be started for its schema.
 READ_PATIENCE_S = 300.0
 NO_CHANGE, CHANGES = 0, 2
@@ -172,6 +174,24 @@ class Terraform:
                     yield address, None
         finally:
             shutil.rmtree(bare, ignore_errors=True)
+
+    def complete(self, address: str, attributes: Mapping[str, Any]) -> None:
+        """Put into the state what an import left out of it.
+
+        Args:
+            address: what the configuration calls the resource.
+            attributes: its values, as Terraform's JSON has them.
+
+        Raises:
+            YolopsError: the state does not take them.
+        """
+        file = self.records / "completed.tfstate"
+        file.touch(mode=0o600)
+        try:
+            file.write_text(json.dumps(imported_state.complete(self._json("state", "pull"), address, attributes)))
+            self._stream("state", "push", str(file.resolve()))
+        finally:
+            file.unlink()
 
     def forget(self, addresses: Sequence[str]) -> None:
         """Take resources out of the state; they stay as they are."""
