@@ -27,6 +27,8 @@ from yolops.rehearsal.steady_port import steady_port
 
 DATABASE = "cells-mlflow"
 PATIENCE_S = 240.0
+# A minute where it is used; here so short that a test can wait for it.
+DATABASE_PATIENCE_S = 3
 # So small that a file fills it.
 DISK = "16m"
 
@@ -167,6 +169,7 @@ def _lay_out(aws: Aws, directory: Path, settings: dict[str, object]) -> None:
         "region": "us-east-1",
         "hosts": [LOOPBACK],
         "database": LOOPBACK,
+        "database_patience_s": DATABASE_PATIENCE_S,
         "database_authorities": str(aws.root / ".yolops/rehearsal/certificates/ca.pem"),
         "schema": "mlflow",
         "users_schema": "mlflow_users",

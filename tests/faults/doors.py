@@ -19,7 +19,7 @@ RESET = struct.pack("ii", 1, 0)
 
 
 class Door:
-    """Hands connections on to a port of this machine, until they are reset.
+    """Hands connections on to a port of this machine, until they are reset or nothing comes through.
 
     Args:
         target: the port.
@@ -34,6 +34,8 @@ class Door:
         self.port = 0
         self.resets = 0
         self._open: set[asyncio.StreamWriter] = set()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"door to {target}")
 
@@ -56,6 +58,15 @@ class Door:
             return self._reset()
 
         return asyncio.run_coroutine_threadsafe(do(), self._loop).result(10)
+
+    def hold(self) -> int:
+        """Let nothing through, as a network does that has lost its way; return for how many connections."""
+        self._loop.call_soon_threadsafe(self._flowing.clear)
+        return len(self._open) // 2
+
+    def let_through(self) -> None:
+        """Let through what was held, and what comes."""
+        self._loop.call_soon_threadsafe(self._flowing.set)
 
     async def _listen(self) -> int:
         self._server = await asyncio.start_server(self._serve, LOOPBACK, 0)
@@ -94,9 +105,9 @@ class Door:
         finally:
             writer.transport.abort()
 
-    @staticmethod
-    async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(CHUNK):
+            await self._flowing.wait()
             writer.write(data)
             await writer.drain()
         if writer.can_write_eof():

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from tests.faults.deployment import DATABASE, Deployment
+from tests.faults.deployment import DATABASE, DATABASE_PATIENCE_S, Deployment
 from tests.faults.programs import wait_until
 from tests.server.conftest import SECRET
 
@@ -75,6 +75,16 @@ def reset_connections(deployment: Deployment, seconds: float, drawn: random.Rand
     return count
 
 
+def lose_database(deployment: Deployment, seconds: float, drawn: random.Random) -> int:
+    """Let nothing through between server and database, for longer than the server waits for an answer."""
+    held = deployment.back.hold()
+    try:
+        time.sleep(DATABASE_PATIENCE_S + seconds)
+    finally:
+        deployment.back.let_through()
+    return held
+
+
 def refuse_files(deployment: Deployment, seconds: float, drawn: random.Random) -> int:
     """Have S3 answer 503 to a third of the requests."""
     before = deployment.storage.refused
@@ -132,6 +142,7 @@ FAULTS = {
     "database killed": Fault(kill_database, ("database",)),
     "both paused": Fault(pause_both, ("server", "database")),
     "connections reset": Fault(reset_connections, ("connections",)),
+    "database out of reach": Fault(lose_database, ("connections", "database")),
     "S3 answers 503": Fault(refuse_files, ("storage",)),
     "password rotated": Fault(rotate_password, ("database",)),
     "disk full": Fault(fill_disk, ("disk",)),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import random
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
 
-from tests.faults.deployment import Deployment
+from tests.faults.client import API
+from tests.faults.deployment import DATABASE_PATIENCE_S, Deployment
 from tests.faults.faults import FAULTS
 from tests.faults.history import Outcome
 from tests.faults.readers import patiently
@@ -69,6 +71,26 @@ def test_nothing_is_lost_when_server_and_database_stand_still(deployment: Deploy
 def test_nothing_is_lost_when_connections_are_reset(deployment: Deployment) -> None:
     result = once(deployment, "connections reset")
     assert result.history.count(Outcome.UNKNOWN) + result.history.count(Outcome.FAILED) > 0
+
+
+def test_nothing_is_lost_when_the_database_is_out_of_reach(deployment: Deployment) -> None:
+    result = once(deployment, "database out of reach")
+    assert result.history.count(Outcome.UNKNOWN) + result.history.count(Outcome.FAILED) > 0
+
+
+def test_nobody_waits_for_ever_for_a_database_out_of_reach(deployment: Deployment) -> None:
+    client = deployment.client(60.0)
+    deployment.back.hold()
+    began = time.monotonic()
+    try:
+        reply = client.get(f"{API}/experiments/get?experiment_id=0")
+    finally:
+        deployment.back.let_through()
+        client.close()
+    assert reply.outcome is Outcome.FAILED
+    # The connection that is tried first is lost, and so is a new one.
+    assert time.monotonic() - began < 4 * DATABASE_PATIENCE_S
+    deployment.settle()
 
 
 def test_nothing_is_lost_when_s3_refuses_a_third_of_the_requests(deployment: Deployment) -> None:

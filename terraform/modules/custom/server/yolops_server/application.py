@@ -31,7 +31,7 @@ def create_app() -> Any:
     settings = read_settings()
     secret = fetch_secret(settings)
     os.environ.update(environment(settings, secret))
-    login.install(settings, secret.password)
+    login.install(settings, secret.password, settings.database_patience_s)
 
     from mlflow.server import app as flask_app
     from mlflow.server.auth import create_app as with_users

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 DENIED = 1045
 # Rotation changes secret and database one after the other: in between both passwords may be refused.
 TRIES, PAUSE_S = 10, 0.5
+CONNECT_PATIENCE_S = 10
 
 
 class Login:
@@ -60,19 +61,27 @@ class Login:
                 self._password = self._fetch()
 
 
-def install(settings: Settings, password: str) -> None:
-    """Have every engine of SQLAlchemy in this process log in to the database of the settings this way."""
+def install(settings: Settings, password: str, patience_s: int | None = None) -> None:
+    """Have every engine of SQLAlchemy in this process log in to the database of the settings this way.
+
+    Args:
+        settings: the settings of the server.
+        password: what the secret held when the process started.
+        patience_s: for how many seconds the database may be silent before a connection counts as lost; None for ever,
+            as a change of a large table takes. A host that vanishes says nothing, and TCP alone gives it minutes.
+    """
     import time
 
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
     login = Login(lambda: fetch_secret(settings).password, password)
+    limits = {"connect_timeout": CONNECT_PATIENCE_S, "read_timeout": patience_s, "write_timeout": patience_s}
 
     @event.listens_for(Engine, "do_connect")
     def _connect(dialect: Any, _: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
         if options.get("host") != settings.database:
             return None
         return login.connect(
-            lambda current: dialect.connect(*arguments, **{**options, "password": current}), pause=time.sleep
+            lambda current: dialect.connect(*arguments, **{**options, **limits, "password": current}), pause=time.sleep
         )

@@ -29,6 +29,7 @@ class Settings:
         database_port: its port.
         database_user: who logs in to it.
         database_authorities: the certificates that its own is checked with.
+        database_patience_s: how many seconds a request waits for an answer of the database.
         schema: the schema of runs and models.
         users_schema: the schema of users and permissions.
         bucket: the bucket of the platform.
@@ -56,6 +57,7 @@ class Settings:
     database_port: int = 3306
     database_user: str = "mlflow"
     database_authorities: str = DATABASE_AUTHORITIES
+    database_patience_s: int = 60
     run: str = "/run/mlflow"
     tls: str = "/run/mlflow-tls"
     workers: int = 2
