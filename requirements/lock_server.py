@@ -14,6 +14,12 @@ from pathlib import Path
 SERVER = Path(__file__).resolve().parents[1] / "terraform" / "modules" / "custom" / "server"
 # Debian 12 has glibc 2.36.
 PLATFORMS = ("manylinux_2_34_x86_64", "manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
+# What mlflow lists for logging, evaluating and serving models in a client, and what only these need. The server imports
+# none of it; left out, it is half as large and starts sooner.
+CLIENT = {
+    *("contourpy", "cycler", "fonttools", "joblib", "kiwisolver", "matplotlib", "narwhals", "pillow", "prettytable"),
+    *("pyarrow", "pyparsing", "scikit-learn", "scipy", "skops", "threadpoolctl", "wcwidth"),
+}
 HEADER = "# Compiled from requirements.in by `make lock`, for Linux on x86-64 with Python 3.11.\n"
 
 
@@ -34,6 +40,7 @@ def main() -> None:
         f"{item['metadata']['name'].lower()}=={item['metadata']['version']} "
         f"--hash=sha256:{item['download_info']['archive_info']['hashes']['sha256']}"
         for item in json.loads(report.stdout)["install"]
+        if item["metadata"]["name"].lower() not in CLIENT
     )
     (SERVER / "requirements.txt").write_text(HEADER + "\n".join(lines) + "\n", encoding="utf-8")
 

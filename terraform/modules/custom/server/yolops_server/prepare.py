@@ -1,4 +1,4 @@
-"""Runs before each start of MLflow: the tables are there and fit, the administrator exists, and the rest is written."""
+"""Before each start of MLflow: the tables are there and fit, the administrator exists, and the rest is written."""
 
 from __future__ import annotations
 
@@ -29,6 +29,14 @@ def users_file(settings: Settings) -> str:
         "auth_cache_ttl_seconds": str(LOGIN_HOLDS_S),
     }
     return "\n".join(["[mlflow]", *(f"{name} = {value}" for name, value in values.items())]) + "\n"
+
+
+def write_users_file(settings: Settings) -> Path:
+    """Write those settings, and return where they are."""
+    run = Path(settings.run)
+    run.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (run / USERS_FILE).write_text(users_file(settings), encoding="utf-8")
+    return run / USERS_FILE
 
 
 def environment(settings: Settings, secret: Secret) -> dict[str, str]:
@@ -71,21 +79,17 @@ def prepare(settings: Settings, secret: Secret) -> None:
     """
     import sqlalchemy
 
-    run = Path(settings.run)
-    run.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (run / USERS_FILE).write_text(users_file(settings), encoding="utf-8")
-    # MLflow reads these when it is imported.
-    os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(run / USERS_FILE)
-    os.environ["MLFLOW_AUTH_ADMIN_USERNAME"] = secret.admin_username
-    os.environ["MLFLOW_AUTH_ADMIN_PASSWORD"] = secret.admin_password
+    # MLflow reads it when it is imported.
+    os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(write_users_file(settings))
     login.install(settings, secret.password)
     engine = sqlalchemy.create_engine(settings.address(""))
     with alone(engine) as connection:
         for tables in tables_of_mlflow(settings):
             print(f"schema {tables.schema}: {make_ready(connection, tables)}", flush=True)
-        from mlflow.server.auth import bootstrap_admin_user
+        from mlflow.server import auth
 
-        bootstrap_admin_user()
+        auth.store.init_db(auth.auth_config.database_uri)
+        auth.create_admin_user(secret.admin_username, secret.admin_password)
 
 
 def main() -> None:

@@ -1,0 +1,130 @@
+"""Serves MLflow: imports it once, prepares the start, and has as many processes as the settings say serve it.
+
+uvicorn alone would have each process import MLflow for itself, and so would a preparation beforehand: seconds of
+computing each, and a hundred megabytes. Here all are forked from one process that has imported it and done nothing
+else: it has no thread, no connection and no lock that a fork could break.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING
+
+from yolops_server import prepare
+from yolops_server.settings import fetch_secret, read_settings
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from multiprocessing.context import ForkProcess
+
+    from yolops_server.settings import Settings
+
+FORK = multiprocessing.get_context("fork")
+# A process that ends by itself is replaced, but not as fast as it can fail.
+PAUSE_S = 1.0
+KEEP_ALIVE_S, GRACEFUL_SHUTDOWN_S = 75, 20
+TOLD = (signal.SIGTERM, signal.SIGINT)
+
+
+class Workers:
+    """Processes that do the same.
+
+    Args:
+        count: how many.
+        work: what each does, until it is told to end.
+    """
+
+    def __init__(self, count: int, work: Callable[[], object]) -> None:
+        self._count = count
+        self._work = work
+        self._running: list[ForkProcess] = []
+        self._ending = False
+
+    def run(self) -> None:
+        """Keep them running until this process is told to end, which each of them is told then."""
+        for number in TOLD:
+            signal.signal(number, lambda *_: self._end())
+        while not self._ending:
+            while len(self._running) < self._count:
+                self._running.append(FORK.Process(target=self._start))
+                self._running[-1].start()
+            wait([process.sentinel for process in self._running])
+            for process in [process for process in self._running if not process.is_alive()]:
+                print(f"process {process.pid} ended ({process.exitcode})", flush=True)
+                self._running.remove(process)
+                if not self._ending:
+                    time.sleep(PAUSE_S)
+        self._end()  # also one that was being started
+        for process in self._running:
+            process.join()
+
+    def _start(self) -> None:
+        for number in TOLD:
+            signal.signal(number, signal.SIG_DFL)
+        self._work()
+
+    def _end(self) -> None:
+        self._ending = True
+        for process in self._running:
+            process.terminate()
+
+
+def import_mlflow(settings: Settings) -> None:
+    """Import what serving and preparing need, in an environment in which MLflow reads what it shall."""
+    prepare.write_users_file(settings)
+    os.environ.update(prepare.environment(settings, fetch_secret(settings)))
+
+    for name in ("alembic.command", "mlflow.server.auth", "mlflow.server.fastapi_app", "pymysql", "uvicorn"):
+        importlib.import_module(name)
+
+
+def serve(listener: socket.socket) -> None:
+    """Serve MLflow in this process."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        "yolops_server.application:create_app",
+        factory=True,
+        access_log=False,
+        log_level="warning",
+        proxy_headers=True,
+        forwarded_allow_ips="127.0.0.1",
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def main() -> None:
+    """Serve until the end; a start that cannot be prepared ends at once, and systemd tries again."""
+    settings = read_settings()
+    import_mlflow(settings)
+    # In a process of its own, so that neither its connections nor the administrator's password are in those that serve.
+    preparation = FORK.Process(target=prepare.main)
+    preparation.start()
+    preparation.join()
+    if preparation.exitcode:
+        sys.exit(1)
+    listener = socket_of(settings)
+    # What is there now is shared as long as nobody writes to it, which collecting garbage would.
+    gc.freeze()
+    Workers(settings.workers, lambda: serve(listener)).run()
+
+
+def socket_of(settings: Settings) -> socket.socket:
+    """Return what listens at the inner port, of 127.0.0.1 alone."""
+    import socket
+
+    return socket.create_server(("127.0.0.1", settings.inner_port), backlog=2048)
+
+
+if __name__ == "__main__":
+    main()
