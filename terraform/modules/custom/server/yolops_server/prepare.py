@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from yolops_server import boot_report, login
 from yolops_server.database import OtherVersionError, alone, make_ready, tables_of_mlflow
@@ -92,6 +92,13 @@ def prepare(settings: Settings, secret: Secret) -> None:
         auth.create_admin_user(secret.admin_username, secret.admin_password)
 
 
+def give_up(settings: Settings, error: Exception) -> NoReturn:
+    """End this try to start, after saying why where a person can read it."""
+    reason = f"{type(error).__name__}: {error}".splitlines()[0]
+    boot_report.send(settings, "starting", reason)
+    sys.exit(reason)
+
+
 def main() -> None:
     """Prepare a start; what is in its way is said in the log and in the report of the boot."""
     settings = read_settings()
@@ -100,10 +107,8 @@ def main() -> None:
     except OtherVersionError as error:
         boot_report.send(settings, "failed", str(error))
         sys.exit(str(error))
-    except Exception as error:  # noqa: BLE001 - whatever it is, systemd tries again, and a person can read why
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        boot_report.send(settings, "starting", reason)
-        sys.exit(reason)
+    except Exception as error:  # noqa: BLE001 - whatever it is, systemd tries again
+        give_up(settings, error)
 
 
 if __name__ == "__main__":

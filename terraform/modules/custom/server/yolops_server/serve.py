@@ -106,7 +106,10 @@ def serve(listener: socket.socket) -> None:
 def main() -> None:
     """Serve until the end; a start that cannot be prepared ends at once, and systemd tries again."""
     settings = read_settings()
-    import_mlflow(settings)
+    try:
+        import_mlflow(settings)
+    except Exception as error:  # noqa: BLE001 - whatever it is, systemd tries again
+        prepare.give_up(settings, error)
     # In a process of its own, so that neither its connections nor the administrator's password are in those that serve.
     preparation = FORK.Process(target=prepare.main)
     preparation.start()
