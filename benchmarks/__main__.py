@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import logging_rate, startup, training
+from benchmarks import logging_rate, server_boot, startup, training
 
-ALL = {"startup": startup.main, "logging_rate": logging_rate.main, "training": training.main}
+ALL = {
+    "startup": startup.main,
+    "logging_rate": logging_rate.main,
+    "training": training.main,
+    "server_boot": server_boot.main,
+}
 
 
 def main() -> int:
