@@ -219,6 +219,9 @@ NEEDS = {
     ("custom", f"{PROJECT}-mlflow-server"): Needs(
         [
             *STORE,
+            # Backups: an object of the artifacts, and its former versions.
+            *on(BUCKET, "s3: ListBucketVersions", s3__prefix="mlflow/artifacts/"),
+            *on(f"{BUCKET}/mlflow/artifacts/1/a", f"{ALL_OF_OBJECTS} GetObjectVersion"),
             *on(SECRET, "secretsmanager: GetSecretValue"),
             *on(f"{SERVER_LOGS}server", "logs: CreateLogStream PutLogEvents"),
             *on(INSTANCE, "ssm: UpdateInstanceInformation"),

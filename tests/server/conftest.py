@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 import yaml
+from sqlalchemy.engine import Engine
 
 from tests.rehearsal.conftest import Aws, wait_for
 from yolops.platform.workspace import Workspace
+from yolops.rehearsal.certificates import Authority
 from yolops.rehearsal.instance_mode import InstanceMode
-from yolops.rehearsal.mariadb import is_installed
+from yolops.rehearsal.mariadb import Database, MariaDb, is_installed
 from yolops.rehearsal.rehearsal import Rehearsal
 
 SOURCE = Path(__file__).resolve().parents[2] / "terraform" / "modules" / "custom" / "server"
@@ -110,9 +113,29 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         rehearsal.reset()
 
 
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A real MariaDB, entered as the master user of RDS enters it."""
+    if not is_installed():
+        pytest.skip("MariaDB is not installed: apt-get install mariadb-server")
+    root = tmp_path_factory.mktemp("database")
+    authority = Authority(root / "certificates")
+    server = MariaDb(root / "db", authority)
+    parameters = (("log_bin_trust_function_creators", "1"),)
+    server.start(Database("db", "mlflow", "password", schema="mlflow", parameters=parameters))
+    made = sqlalchemy.create_engine(
+        f"mysql+pymysql://mlflow:password@127.0.0.1:{server.port}/?charset=utf8mb4&ssl_ca={authority.root}",
+        pool_pre_ping=True,
+    )
+    yield made
+    made.dispose()
+    server.delete()
+
+
 def start_server(aws: Aws) -> Server:
     """Make what the server needs in AWS, then its instance, and wait until it answers."""
     aws.client("s3").create_bucket(Bucket=BUCKET)
+    aws.client("s3").put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     aws.client("logs").create_log_group(logGroupName=LOG_GROUP)
     secret = aws.client("secretsmanager").create_secret(Name="server", SecretString=json.dumps(SECRET))["ARN"]
     database = create_database(aws)

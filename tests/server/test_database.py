@@ -5,38 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy
 from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
-from yolops.rehearsal.certificates import Authority
-from yolops.rehearsal.mariadb import Database, MariaDb, is_installed
 from yolops_server.database import MARK, OtherVersionError, Tables, alone, make_ready
 from yolops_server.login import Login
 from yolops_server.migration_repair import copy_repaired, repaired
-
-needs_mariadb = pytest.mark.skipif(
-    not is_installed(), reason="MariaDB is not installed: apt-get install mariadb-server"
-)
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """A real MariaDB, entered as the master user of RDS enters it."""
-    root = tmp_path_factory.mktemp("database")
-    authority = Authority(root / "certificates")
-    server = MariaDb(root / "db", authority)
-    server.start(Database("db", "mlflow", "password", schema="mlflow"))
-    made = sqlalchemy.create_engine(
-        f"mysql+pymysql://mlflow:password@127.0.0.1:{server.port}/?ssl_ca={authority.root}", pool_pre_ping=True
-    )
-    yield made
-    made.dispose()
-    server.delete()
 
 
 def tables(
@@ -54,14 +31,12 @@ def tables(
     return Tables(schema, "versions", wanted, make)
 
 
-@needs_mariadb
 def test_tables_are_made_once(engine: Engine) -> None:
     with alone(engine) as connection:
         assert make_ready(connection, tables(engine, "once")) == "made"
         assert make_ready(connection, tables(engine, "once")) == "unchanged"
 
 
-@needs_mariadb
 def test_tables_whose_making_was_killed_are_made_anew(engine: Engine) -> None:
     with pytest.raises(KeyboardInterrupt), alone(engine) as connection:
         make_ready(connection, tables(engine, "killed", dies=True))
@@ -71,7 +46,6 @@ def test_tables_whose_making_was_killed_are_made_anew(engine: Engine) -> None:
     assert MARK not in left
 
 
-@needs_mariadb
 def test_tables_of_another_version_are_refused_and_stay_as_they_are(engine: Engine) -> None:
     with alone(engine) as connection:
         make_ready(connection, tables(engine, "older"))
@@ -80,7 +54,6 @@ def test_tables_of_another_version_are_refused_and_stay_as_they_are(engine: Engi
         assert connection.execute(text("SELECT version_num FROM older.versions")).scalar() == "2"
 
 
-@needs_mariadb
 def test_two_servers_that_start_together_make_them_once(engine: Engine) -> None:
     made: list[str] = []
 

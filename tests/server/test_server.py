@@ -57,6 +57,7 @@ def filled(path: str) -> str:
 def test_nobody_gets_anything_without_a_login_on_any_route_the_server_has(server: Server) -> None:
     found = routes(server)
     assert len(found) > 400
+    assert {(method, "/api/2.0/yolops/backups") for method in ("GET", "POST")} <= set(found)
     answered = []
     connection = http.client.HTTPSConnection(server.address, 5000, timeout=30, context=server.trusted())
     for method, path in found:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from yolops import __version__
-from yolops.cli import dataset, models, rehearsal, runs, train, users
+from yolops.cli import backup, dataset, models, rehearsal, runs, train, users
 from yolops.cli.demo import demo
 from yolops.cli.destroy import destroy
 from yolops.cli.down import down
@@ -49,6 +49,7 @@ def application() -> typer.Typer:
     app.add_typer(runs.commands(), name="runs")
     app.add_typer(models.commands(), name="models")
     app.add_typer(users.commands(), name="users")
+    app.add_typer(backup.commands(), name="backup")
     app.add_typer(rehearsal.commands(), name="rehearsal")
     return app
 

@@ -80,12 +80,13 @@ def find_run(rest: MlflowRest, which: str) -> RunSummary:
     raise NotFoundError(f"there is no run {which!r}", "see what there is: yolops runs list")
 
 
-def experiment_names(rest: MlflowRest) -> dict[str, str]:
-    """Return the names of all experiments that we may see, by their IDs."""
+def experiment_names(rest: MlflowRest, *, deleted: bool = False) -> dict[str, str]:
+    """Return the names of all experiments that we may see, by their IDs; also of deleted ones if that is wanted."""
     found: dict[str, str] = {}
+    asked: dict[str, object] = {"max_results": PAGE} | ({"view_type": "ALL"} if deleted else {})
     token = ""
     while True:
-        answer = rest.post("experiments/search", max_results=PAGE, **({"page_token": token} if token else {}))
+        answer = rest.post("experiments/search", **asked, **({"page_token": token} if token else {}))
         found |= {item["experiment_id"]: item["name"] for item in answer.get("experiments", [])}
         token = answer.get("next_page_token", "")
         if not token:

@@ -34,6 +34,24 @@ data "aws_iam_policy_document" "server" {
     resources = ["${var.bucket_arn}/mlflow/*"]
   }
 
+  # A backup names the versions of the artifacts, and a restore makes them current again.
+  statement {
+    sid       = "ListVersionsOfArtifacts"
+    actions   = ["s3:ListBucketVersions"]
+    resources = [var.bucket_arn]
+    condition {
+      test     = "StringLike"
+      variable = "s3:prefix"
+      values   = ["mlflow/artifacts/*"]
+    }
+  }
+
+  statement {
+    sid       = "VersionsOfArtifacts"
+    actions   = ["s3:GetObjectVersion"]
+    resources = ["${var.bucket_arn}/mlflow/artifacts/*"]
+  }
+
   statement {
     sid       = "Secret"
     actions   = ["secretsmanager:GetSecretValue"]

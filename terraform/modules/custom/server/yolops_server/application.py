@@ -24,7 +24,7 @@ REFUSED = "where artifacts are kept is decided by the server: leave artifact_loc
 
 def create_app() -> Any:
     """Return the application (ASGI)."""
-    from yolops_server import login
+    from yolops_server import backup_routes, login
     from yolops_server.prepare import environment
     from yolops_server.settings import fetch_secret, read_settings
 
@@ -39,6 +39,7 @@ def create_app() -> Any:
     application = with_users(flask_app)
     # After MLflow's own: whoever is not logged in learns nothing from it.
     flask_app.before_request(_refuse_locations)
+    backup_routes.install(flask_app, settings)
     missing = {"_create_experiment"} - flask_app.view_functions.keys()
     if missing:
         raise RuntimeError(f"this MLflow has no {missing}: what is refused there must be found again")

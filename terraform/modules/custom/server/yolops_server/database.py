@@ -50,20 +50,25 @@ class Tables:
 
 
 @contextmanager
-def alone(engine: Engine) -> Iterator[Connection]:
-    """Hold the lock that one server of the platform can have at a time.
+def alone(engine: Engine, lock: str = LOCK, patience_s: int = LOCK_PATIENCE_S) -> Iterator[Connection]:
+    """Hold a lock that one server of the platform can have at a time.
 
     Args:
         engine: leads to the database, whatever the schema.
+        lock: its name; that of the tables unless said otherwise.
+        patience_s: how long to wait for it, in seconds.
+
+    Raises:
+        TimeoutError: another server has it.
     """
     with engine.connect() as connection:
-        got = connection.execute(text("SELECT GET_LOCK(:name, :wait)"), {"name": LOCK, "wait": LOCK_PATIENCE_S})
+        got = connection.execute(text("SELECT GET_LOCK(:name, :wait)"), {"name": lock, "wait": patience_s})
         if got.scalar() != 1:
-            raise TimeoutError("another server has been making the tables for ten minutes")
+            raise TimeoutError(f"another server has held the lock {lock} for {patience_s} s")
         try:
             yield connection
         finally:
-            connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": LOCK})
+            connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": lock})
 
 
 def make_ready(connection: Connection, tables: Tables) -> str:

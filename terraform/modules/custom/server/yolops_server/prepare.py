@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from yolops_server import boot_report, login
 from yolops_server.database import OtherVersionError, alone, make_ready, tables_of_mlflow
 from yolops_server.settings import fetch_secret, read_settings
+from yolops_server.table_swap import places, put_triggers_back
 
 if TYPE_CHECKING:
     from yolops_server.settings import Secret, Settings
@@ -86,6 +87,8 @@ def prepare(settings: Settings, secret: Secret) -> None:
     with alone(engine) as connection:
         for tables in tables_of_mlflow(settings):
             print(f"schema {tables.schema}: {make_ready(connection, tables)}", flush=True)
+        # A restore that was killed may have left them away; what else it left, the next backup or restore finishes.
+        put_triggers_back(connection, places(settings))
         from mlflow.server import auth
 
         auth.store.init_db(auth.auth_config.database_uri)

@@ -1,0 +1,139 @@
+"""`yolops backup`: keep what a platform in custom mode holds, and bring it back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from yolops.cli.session import Json, Session, session_of
+from yolops.errors import YolopsError
+
+if TYPE_CHECKING:
+    from yolops.cli.console import Console
+    from yolops.tracking.backups import Backup, Counts
+    from yolops.tracking.rest import MlflowRest
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="Which backup.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def commands() -> typer.Typer:
+    """Build the commands about backups."""
+    app = typer.Typer(
+        help="Back up MLflow in custom mode, and restore it.", no_args_is_help=True, rich_markup_mode=None
+    )
+    app.command("create")(_create)
+    app.command("list")(_list)
+    app.command("restore")(_restore)
+    app.command("remove")(_remove)
+    return app
+
+
+def _create(context: typer.Context, as_json: Json = False) -> None:
+    """Make a backup: runs, models, users, permissions, and which artifacts there are."""
+    from yolops.tracking.backups import begin_backup, list_backups
+
+    session = session_of(context)
+    console = session.console(as_json=as_json)
+    rest = _door(session)
+    list_backups(rest)  # says so where there are none
+    made = _followed(console, rest, begin_backup(rest), "making a backup")
+    console.data(made.as_dict(), f"{made.id}: {made.counts}; {_size(made)}")
+
+
+def _list(context: typer.Context, as_json: Json = False) -> None:
+    """List the backups, the newest first."""
+    from yolops.cli.console import table
+    from yolops.tracking.backups import list_backups
+
+    session = session_of(context)
+    backups = list_backups(_door(session))
+    rows = [(one.id, one.state, one.why, str(one.counts or "-"), _size(one) if one.whole else "-") for one in backups]
+    nothing = f"no backups yet; make one: {session.command_prefix()} backup create"
+    shown = table("backup", "state", "why", "holds", "size", rows=rows) if rows else nothing
+    session.console(as_json=as_json).data([one.as_dict() for one in backups], shown)
+
+
+def _restore(context: typer.Context, backup: Id, yes: Yes = False, as_json: Json = False) -> None:
+    """Put a backup in the place of what is there, prove it, and say how to undo that."""
+    from yolops.cli.questions import agrees
+    from yolops.tracking.backups import begin_restore, count, find_backup
+
+    session = session_of(context)
+    console = session.console(as_json=as_json)
+    rest = _door(session)
+    found = find_backup(rest, backup)
+    if found.counts is None:
+        raise YolopsError(f"backup {backup} is not whole ({found.state})", "see which are: yolops backup list")
+    console.note(f"now: {count(rest)}")
+    console.note(f"{backup}: {found.counts}; it takes the place of all runs, models, users and permissions")
+    console.note("what is there now is kept as a backup of its own; artifacts that are newer stay in the bucket")
+    if not yes and not agrees(f"restore {backup}?", "--yes"):
+        console.note("nothing was changed")
+        return
+    undo = _followed(console, rest, begin_restore(rest, backup), f"restoring {backup}")
+    seen = count(rest)
+    _prove(found.counts, seen, undo.id)
+    result = undo.result or {}
+    if seen != found.counts:
+        console.note(f"there is more by now than the backup holds: {seen}")
+    if lost := result.get("lost", 0):
+        console.warn(f"{lost} artifacts of the backup are in the bucket no more, in no version")
+    console.data(
+        {"restored": backup, "undo": undo.id, "holds": found.as_dict()["counts"], **result},
+        f"restored {backup}: {found.counts}, {result.get('artifacts', 0)} artifacts made current again",
+        f"undo it: {session.command_prefix()} backup restore {undo.id}",
+    )
+
+
+def _remove(context: typer.Context, backup: Id, as_json: Json = False) -> None:
+    """Forget a backup; what is served stays as it is."""
+    from yolops.tracking.backups import find_backup, remove_backup
+
+    session = session_of(context)
+    rest = _door(session)
+    remove_backup(rest, find_backup(rest, backup).id)
+    session.console(as_json=as_json).data({"removed": backup}, f"removed {backup}")
+
+
+def _door(session: Session) -> MlflowRest:
+    """Return what the server of a platform in custom mode is asked with."""
+    from yolops.platform.outputs import Mode
+    from yolops.tracking.users import who_asks
+
+    if not session.tracking_uri and session.workspace.mode() is Mode.LOCAL:
+        raise YolopsError(
+            "the platform on this machine has no server that makes backups",
+            "its runs are files: yolops down, then copy the directory .yolops",
+        )
+    outputs = session.outputs()
+    if outputs.mode is Mode.STUDIO:
+        raise YolopsError(
+            "in studio mode AWS keeps what MLflow holds, and gives nobody its database",
+            "artifacts are in the bucket, with their former versions",
+        )
+    rest = session.mlflow(outputs)
+    who_asks(rest)
+    return rest
+
+
+def _followed(console: Console, rest: MlflowRest, backup: str, doing: str) -> Backup:
+    from yolops.tracking.backups import follow
+
+    console.note(f"backup {backup}; the server goes on if this command is stopped")
+    with console.working(f"{doing} ...") as say:
+        return follow(rest, backup, lambda phase: say(f"{doing}: {phase} ..."))
+
+
+def _prove(wanted: Counts, seen: Counts, undo: str) -> None:
+    """Refuse to call it restored if there is less than the backup holds."""
+    if seen.experiments < wanted.experiments or seen.runs < wanted.runs or seen.models < wanted.models:
+        raise YolopsError(
+            f"the backup holds {wanted}, and MLflow shows {seen}", f"undo it: yolops backup restore {undo}"
+        )
+
+
+def _size(backup: Backup) -> str:
+    database, artifacts = backup.database_bytes / 1e6, backup.artifact_bytes / 1e6
+    return f"database {database:.1f} MB, {backup.artifacts} artifacts ({artifacts:.1f} MB, as versions in the bucket)"

@@ -1,0 +1,122 @@
+"""Backups over HTTP, behind MLflow's own login and for administrators only.
+
+`GET` and `POST /api/2.0/yolops/backups`, `GET` and `DELETE` of one, and `POST` of its restore. The work is done by a
+process of its own, so that no request waits for it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from yolops_server.backup import LOCK
+from yolops_server.backup_status import Status, view
+from yolops_server.backup_store import ID, BackupStore, NoBackupError, new_id, store_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from yolops_server.settings import Settings
+
+PATH = "/api/2.0/yolops/backups"
+# What MLflow answers with, so that its clients understand it.
+FORBIDDEN, MISSING, BUSY = "PERMISSION_DENIED", "RESOURCE_DOES_NOT_EXIST", "INVALID_STATE"
+
+
+class Backups:
+    """The backups of this platform, for those who ask over HTTP.
+
+    Args:
+        settings: the settings of the server.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        import sqlalchemy
+        from sqlalchemy.pool import NullPool
+
+        self._settings = settings
+        self._engine = sqlalchemy.create_engine(settings.address(""), poolclass=NullPool)
+
+    def list(self) -> Any:
+        """Answer what there is, the newest first."""
+        store, busy = self._store(), self._is_busy()
+        return {"backups": [view(store, backup, busy=busy) for backup in store.ids()]}
+
+    def show(self, backup: str) -> Any:
+        """Answer how one is."""
+        store = self._store()
+        if backup not in store.ids():
+            return _refusal(404, MISSING, f"there is no backup {backup!r}")
+        return view(store, backup, busy=self._is_busy())
+
+    def create(self) -> Any:
+        """Begin one."""
+        return self._begin("create", new_id())
+
+    def restore(self, backup: str) -> Any:
+        """Begin to restore one; answer the ID of the backup of what was there."""
+        try:
+            self._store().manifest(backup)
+        except NoBackupError as error:
+            return _refusal(404, MISSING, str(error))
+        return self._begin("restore", backup, new_id())
+
+    def remove(self, backup: str) -> Any:
+        """Forget one."""
+        store = self._store()
+        if backup not in store.ids():
+            return _refusal(404, MISSING, f"there is no backup {backup!r}")
+        if self._is_busy():
+            return _refusal(409, BUSY, "a backup or a restore is under way")
+        store.remove(backup)
+        return {"id": backup}
+
+    def _begin(self, command: str, *ids: str) -> Any:
+        if self._is_busy():
+            return _refusal(409, BUSY, "another backup or restore is under way")
+        Status(self._store(), ids[-1], ids[0] if command == "restore" else "").say("starting")
+        child = subprocess.Popen([sys.executable, "-m", "yolops_server.backup", command, *ids])
+        # So that it is no zombie once it ends.
+        threading.Thread(target=child.wait, daemon=True).start()
+        return {"id": ids[-1]}, 202
+
+    def _store(self) -> BackupStore:
+        return store_of(self._settings)
+
+    def _is_busy(self) -> bool:
+        from sqlalchemy import text
+
+        with self._engine.connect() as connection:
+            return connection.execute(text("SELECT IS_FREE_LOCK(:name)"), {"name": LOCK}).scalar() != 1
+
+
+def install(flask_app: Any, settings: Settings) -> None:
+    """Add the routes to MLflow's application, which lets nobody reach them without a login."""
+    backups = Backups(settings)
+    for method, path, act in (
+        ("GET", PATH, backups.list),
+        ("POST", PATH, backups.create),
+        ("GET", f"{PATH}/<backup>", backups.show),
+        ("DELETE", f"{PATH}/<backup>", backups.remove),
+        ("POST", f"{PATH}/<backup>/restore", backups.restore),
+    ):
+        flask_app.add_url_rule(path, f"yolops_backups_{act.__name__}", _for_administrators(act), methods=[method])
+
+
+def _for_administrators(act: Callable[..., Any]) -> Callable[..., Any]:
+    from mlflow.server.auth import sender_is_admin
+
+    def checked(**parts: str) -> Any:
+        if not sender_is_admin():
+            return _refusal(403, FORBIDDEN, "backups are for administrators")
+        if not all(ID.fullmatch(part) for part in parts.values()):
+            return _refusal(404, MISSING, f"there is no backup {parts['backup']!r}")
+        return act(**parts)
+
+    return checked
+
+
+def _refusal(status: int, code: str, message: str) -> Any:
+    return {"error_code": code, "message": message}, status

@@ -1,0 +1,173 @@
+"""Puts restored tables in the place of those that are served, at one moment, and keeps those for an undo.
+
+One RENAME TABLE moves all of them: it waits for transactions that are open, and is done wholly or not at all, whatever
+is killed (https://dev.mysql.com/doc/refman/8.4/en/atomic-ddl.html). So a write that was acknowledged is in the tables
+that were moved away, which nobody writes to any more; a later write meets the restored ones. Only a trigger must be
+away while its table changes the schema (error 1435); the mark, in a schema of its own, holds it until it is back.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sqlalchemy.engine import Connection
+
+    from yolops_server.settings import Settings
+
+# Seconds for which requests to MLflow wait behind a transaction that does not end, before the swap gives up.
+SWAP_PATIENCE_S = 60
+
+
+@dataclass(frozen=True)
+class Places:
+    """The schemas of a restore, by part.
+
+    Attributes:
+        served: those that MLflow works with.
+        restored: those that a backup is loaded into.
+        replaced: those that keep what was served before.
+        marked: the one with the mark.
+    """
+
+    served: Mapping[str, str]
+    restored: Mapping[str, str]
+    replaced: Mapping[str, str]
+    marked: str
+
+
+def places(settings: Settings) -> Places:
+    """Return the schemas of a platform."""
+    served = {"runs": settings.schema, "users": settings.users_schema}
+    restored, replaced = (
+        {part: f"{schema}_{word}" for part, schema in served.items()} for word in ("restored", "replaced")
+    )
+    return Places(served, restored, replaced, f"{settings.schema}_restoring")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A restore that has reached the served tables.
+
+    Attributes:
+        backup: the ID of what is restored.
+        undo: the ID of the backup of what was there.
+        triggers: their names, tables and the statements that make them.
+    """
+
+    backup: str
+    undo: str
+    triggers: tuple[tuple[str, str, str], ...]
+
+
+def swap(connection: Connection, where: Places, mark: tuple[str, str], say: Callable[[str], None]) -> None:
+    """Swap the tables.
+
+    Args:
+        connection: one that holds the lock of the tables.
+        where: the schemas; those of `replaced` are empty or not there.
+        mark: the IDs of what is restored, and of the backup that will be made of what is there.
+        say: is told what comes next.
+    """
+    say("putting the tables in their place")
+    moves, triggers = [], []
+    for part, served in where.served.items():
+        _run(connection, f"CREATE DATABASE IF NOT EXISTS `{where.replaced[part]}`")
+        triggers += _triggers(connection, served)
+        moves += [(served, where.replaced[part], table) for table in tables_in(connection, served)]
+    for part, served in where.served.items():
+        moves += [(where.restored[part], served, table) for table in tables_in(connection, where.restored[part])]
+    _write_mark(connection, where, Mark(*mark, tuple(triggers)))
+    say("taking triggers away")
+    for name, table, _ in triggers:
+        schema = table.split(".")[0]
+        _run(connection, f"DROP TRIGGER `{schema}`.`{name}`")
+    say("moving tables")
+    _run(connection, f"SET lock_wait_timeout = {SWAP_PATIENCE_S}")
+    renames = ", ".join(f"`{old}`.`{table}` TO `{new}`.`{table}`" for old, new, table in moves)
+    _run(connection, f"RENAME TABLE {renames}")
+    say("putting triggers back")
+    put_triggers_back(connection, where)
+
+
+def read_mark(connection: Connection, where: Places) -> Mark | None:
+    """Return the mark of a restore that is not finished; None if there is none."""
+    if "mark" not in tables_in(connection, where.marked):
+        return None
+    said = connection.execute(text(f"SELECT said FROM `{where.marked}`.mark")).scalar()
+    connection.commit()
+    if said is None:
+        return None
+    values = json.loads(said)
+    return Mark(values["backup"], values["undo"], tuple(tuple(item) for item in values["triggers"]))
+
+
+def put_triggers_back(connection: Connection, where: Places) -> None:
+    """Make the triggers that a restore took away, wherever it ended; without a mark nothing is missing."""
+    mark = read_mark(connection, where)
+    for name, table, statement in mark.triggers if mark else ():
+        if name not in {found for found, *_ in _triggers(connection, table.split(".")[0])}:
+            _run(connection, statement)
+
+
+def is_swapped(connection: Connection, where: Places) -> bool:
+    """Return whether tables were moved away and are kept."""
+    return any(tables_in(connection, schema) for schema in where.replaced.values())
+
+
+def make_room(connection: Connection, where: Places) -> None:
+    """Make the empty schemas that a backup is loaded into."""
+    for schema in where.restored.values():
+        _run(connection, f"DROP DATABASE IF EXISTS `{schema}`")
+        _run(connection, f"CREATE DATABASE `{schema}` CHARACTER SET utf8mb4")
+
+
+def clear(connection: Connection, where: Places) -> None:
+    """Drop everything of a restore but what is served; the mark last."""
+    _run(connection, "SET foreign_key_checks = 0")
+    for schema in (*where.restored.values(), *where.replaced.values(), where.marked):
+        _run(connection, f"DROP DATABASE IF EXISTS `{schema}`")
+    _run(connection, "SET foreign_key_checks = 1")
+
+
+def tables_in(connection: Connection, schema: str) -> list[str]:
+    """Return the tables of a schema; none where there is no such schema."""
+    found = connection.execute(
+        text("SELECT table_name FROM information_schema.tables WHERE table_schema = :schema ORDER BY table_name"),
+        {"schema": schema},
+    )
+    return [str(row[0]) for row in found]
+
+
+def _triggers(connection: Connection, schema: str) -> list[tuple[str, str, str]]:
+    """Return name, table and statement of each trigger, without its definer: only a superuser may name another."""
+    found = connection.execute(
+        text(
+            "SELECT trigger_name, event_object_table, CONCAT(action_timing, ' ', event_manipulation), "
+            "CONCAT('FOR EACH ROW ', action_statement) FROM information_schema.triggers WHERE trigger_schema = :schema"
+        ),
+        {"schema": schema},
+    )
+    return [
+        (name, f"{schema}.{table}", f"CREATE TRIGGER `{schema}`.`{name}` {how} ON `{schema}`.`{table}` {rest}")
+        for name, table, how, rest in found
+    ]
+
+
+def _write_mark(connection: Connection, where: Places, mark: Mark) -> None:
+    _run(connection, f"CREATE DATABASE IF NOT EXISTS `{where.marked}`")
+    _run(connection, f"CREATE TABLE IF NOT EXISTS `{where.marked}`.mark (said LONGTEXT)")
+    statement = text(f"INSERT INTO `{where.marked}`.mark VALUES (:said)")
+    connection.execute(statement, {"said": json.dumps(asdict(mark))})
+    connection.commit()
+
+
+def _run(connection: Connection, statement: str) -> Any:
+    # Not `text`, which takes a colon in a trigger for a parameter; no parameters, so a percent sign stays one.
+    return connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
