@@ -68,6 +68,7 @@ DATASET, JOB, ARTIFACT = (
     f"{BUCKET}/jobs/train-1/model.tar.gz",
     f"{BUCKET}/mlflow/1/a",
 )
+BACKUP = f"{BUCKET}/backups/20260102-030405-00aa/manifest.json"
 READ, WRITE = "s3: GetObject", "s3: PutObject AbortMultipartUpload"
 ALL_OF_OBJECTS = "s3: GetObject PutObject DeleteObject AbortMultipartUpload ListMultipartUploadParts"
 JOB_LOGS = f"{LOGS}:/aws/sagemaker/TrainingJobs:log-stream:"
@@ -215,11 +216,15 @@ def github(subject: str, audience: str = "sts.amazonaws.com") -> Request:
 
 # deployment and role: what it needs
 NEEDS = {
-    ("custom", f"{PROJECT}-training"): Needs(TRAINING, assumed_by("sagemaker.amazonaws.com")),
+    ("custom", f"{PROJECT}-training"): Needs(
+        TRAINING, assumed_by("sagemaker.amazonaws.com"), never=on(BACKUP, ALL_OF_OBJECTS) + listing("backups/")
+    ),
     ("custom", f"{PROJECT}-mlflow-server"): Needs(
         [
             *STORE,
-            # Backups: an object of the artifacts, and its former versions.
+            # Backups, and the former versions of artifacts.
+            *listing("backups/"),
+            *on(BACKUP, ALL_OF_OBJECTS),
             *on(BUCKET, "s3: ListBucketVersions", s3__prefix="mlflow/artifacts/"),
             *on(f"{BUCKET}/mlflow/artifacts/1/a", f"{ALL_OF_OBJECTS} GetObjectVersion"),
             *on(SECRET, "secretsmanager: GetSecretValue"),

@@ -175,7 +175,7 @@ def test_what_is_no_backup_is_not_there(server: Server, backup: str) -> None:
 def test_a_backup_that_is_not_what_was_written_is_refused_and_nothing_changes(server: Server) -> None:
     backup = backed_up(server)
     before = everything(server)
-    s3, key = server.aws.client("s3"), f"mlflow/backups/{backup}/database.jsonl.gz"
+    s3, key = server.aws.client("s3"), f"backups/{backup}/database.jsonl.gz"
     content = gzip.decompress(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
     s3.put_object(Bucket=BUCKET, Key=key, Body=gzip.compress(content.replace(b"admin", b"hacks")))
     refused = ended(server, said(server, f"{BACKUPS}/{backup}/restore", {})["id"])
@@ -186,7 +186,7 @@ def test_a_backup_that_is_not_what_was_written_is_refused_and_nothing_changes(se
 
 def test_a_backup_of_another_mlflow_is_refused(server: Server) -> None:
     backup = backed_up(server)
-    s3, key = server.aws.client("s3"), f"mlflow/backups/{backup}/manifest.json"
+    s3, key = server.aws.client("s3"), f"backups/{backup}/manifest.json"
     manifest = json.loads(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
     manifest |= {"mlflow": "2.22.0", "revisions": manifest["revisions"] | {"runs": "0123456789ab"}}
     s3.put_object(Bucket=BUCKET, Key=key, Body=json.dumps(manifest).encode())

@@ -18,7 +18,7 @@ data "aws_iam_policy_document" "server" {
     condition {
       test     = "StringLike"
       variable = "s3:prefix"
-      values   = ["mlflow", "mlflow/*"]
+      values   = ["mlflow", "mlflow/*", "backups/*"]
     }
   }
 
@@ -31,7 +31,8 @@ data "aws_iam_policy_document" "server" {
       "s3:ListMultipartUploadParts",
       "s3:PutObject",
     ]
-    resources = ["${var.bucket_arn}/mlflow/*"]
+    # Backups hold what everybody did, and who may log in: jobs reach mlflow/, and nobody else backups/.
+    resources = ["${var.bucket_arn}/mlflow/*", "${var.bucket_arn}/backups/*"]
   }
 
   # A backup names the versions of the artifacts, and a restore makes them current again.

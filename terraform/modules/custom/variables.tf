@@ -29,7 +29,7 @@ variable "private_subnet_ids" {
 
 variable "bucket_name" {
   type        = string
-  description = "Bucket of the platform; the server uses its prefix mlflow/ only."
+  description = "Bucket of the platform; the server uses its prefixes mlflow/ and backups/ only."
   nullable    = false
 }
 

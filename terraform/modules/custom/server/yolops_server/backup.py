@@ -95,7 +95,7 @@ def restore(platform: Platform, backup: str, undo: str, say: Say) -> dict[str, i
     with alone(platform.engine, LOCK, 0) as holder:
         finish_earlier(platform, say)
         manifest = platform.store.manifest(backup)
-        _check_revisions(manifest, revisions(holder, platform.where.served))
+        _check_revisions(manifest, _revisions(platform, platform.where.served))
         _load(platform, manifest, holder, say)
         # Also finds out if the connection was lost, and the lock with it.
         if not holder.execute(text("SELECT IS_USED_LOCK(:name) = CONNECTION_ID()"), {"name": LOCK}).scalar():
@@ -124,12 +124,14 @@ def finish_earlier(platform: Platform, say: Say) -> None:
         Status(platform.store, mark.undo, mark.backup).end(State.DONE, result=result)
 
 
-def revisions(connection: Connection, schemas: Mapping[str, str]) -> dict[str, str]:
+def _revisions(platform: Platform, schemas: Mapping[str, str]) -> dict[str, str]:
     """Return the revision of the tables of each part."""
-    return {
-        part: str(connection.execute(text(f"SELECT version_num FROM `{schemas[part]}`.`{table}`")).scalar())
-        for part, table in REVISIONS.items()
-    }
+    # A connection of its own: one that stays open after it has read a table keeps that from being moved.
+    with platform.engine.connect() as connection:
+        return {
+            part: str(connection.execute(text(f"SELECT version_num FROM `{schemas[part]}`.`{table}`")).scalar())
+            for part, table in REVISIONS.items()
+        }
 
 
 def _check_revisions(manifest: Mapping[str, Any], present: Mapping[str, str]) -> None:
@@ -148,8 +150,7 @@ def _back_up(platform: Platform, backup: str, schemas: Mapping[str, str], why: s
     began = time.monotonic()
     made = now()
     tables: dict[str, dict[str, Any]] = {}
-    with platform.engine.connect() as connection:
-        found = revisions(connection, schemas)
+    found = _revisions(platform, schemas)
     with raw_connection(platform.engine) as plain:
         database = platform.store.write_lines(backup, DATABASE, dump(plain, schemas, say, tables))
     # After the tables: what a run in them refers to was in the bucket before it was said.

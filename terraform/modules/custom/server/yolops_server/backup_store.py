@@ -1,4 +1,7 @@
-"""Where backups are kept: `backups/<id>/` below the server's prefix of the bucket, so that every server finds them.
+"""Where backups are kept: `backups/<id>/` in the bucket, so that every server finds them.
+
+Training jobs may read and write what is below the server's own prefix, so backups are not: who could read one would
+have the hashes of all passwords, and who could write one could be an administrator once it is restored.
 
 The manifest is written last: a backup is there wholly, or not at all. Beside it lies how far its making is.
 """
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
     from yolops_server.settings import Settings
 
+PREFIX = "backups/"
 ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 MANIFEST, STATUS, DATABASE, ARTIFACTS = "manifest.json", "status.json", "database.jsonl.gz", "artifacts.jsonl.gz"
 # Ten thousand parts are the most (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html): 160 GB.
@@ -190,4 +194,4 @@ def store_of(settings: Settings, client: Any = None) -> BackupStore:
     import boto3
 
     client = client or boto3.client("s3", region_name=settings.region)
-    return BackupStore(client, settings.bucket, f"{settings.prefix}/backups/")
+    return BackupStore(client, settings.bucket, PREFIX)

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from yolops_server.settings import Settings
 
-# Seconds for which requests to MLflow wait behind a transaction that does not end, before the swap gives up.
-SWAP_PATIENCE_S = 60
+# Seconds for which requests to MLflow wait behind a transaction that does not end, before the swap gives up: fewer than
+# `database_patience_s`, after which they fail.
+SWAP_PATIENCE_S = 30
 
 
 @dataclass(frozen=True)
