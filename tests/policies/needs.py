@@ -233,6 +233,13 @@ NEEDS = {
             *on("*", "ssmmessages: CreateControlChannel CreateDataChannel OpenControlChannel OpenDataChannel"),
         ],
         assumed_by("ec2.amazonaws.com"),
+        # Nothing beside, and former versions of nothing but artifacts.
+        never=[
+            *listing("backups-old/"),
+            *on(BUCKET, "s3: ListBucketVersions", s3__prefix="backups/"),
+            *on(BUCKET, "s3: ListBucketVersions", s3__prefix="mlflow/artifacts-old/"),
+            *on(f"{BUCKET}/mlflow/artifacts-old/1/a", "s3: GetObjectVersion"),
+        ],
     ),
     ("custom", f"{PROJECT}-mlflow-office-hours"): Needs(
         [*on(INSTANCE, "ec2: StartInstances StopInstances"), *on(DATABASE, "rds: StartDBInstance StopDBInstance")],

@@ -30,6 +30,11 @@ ON_PURPOSE = [
 EQUIVALENT = [
     ("training/Metrics", r"Action (cloudwatch:(Put)?)?\*|NotAction", "no other action knows the namespace of metrics"),
     ("training/KeyForDisks", r"Action kms:Create\*", "no other action that creates knows for whom a grant is"),
+    (
+        "server/ListVersionsOfArtifacts",
+        r"Action (s3:(List)?)?\*|NotAction",
+        "only listing objects knows a prefix as well, and that is granted there",
+    ),
     ("studio-user/PassTrainingRole", r"Action (iam:(Pass)?)?\*|NotAction", "no other action knows to whom a role goes"),
 ]
 
