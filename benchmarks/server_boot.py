@@ -56,8 +56,8 @@ apt-get update
 apt-get install -y nginx-light python3-venv
 python3 -m venv /opt/mlflow
 /opt/mlflow/bin/pip install 'mlflow[auth]==3.17.2' pymysql boto3
-echo $(($(date +%s%N) - began)) >/root/peer.new
-mv /root/peer.new /root/peer
+echo $(($(date +%s%N) - began)) >/var/tmp/peer.new
+mv /var/tmp/peer.new /var/tmp/peer
 """
 
 
@@ -177,7 +177,7 @@ class Cloud:
         """Return the seconds that the peer's commands take in an instance of their own."""
         instance = self.run(PEER, self.client("ec2").allocate_address(Domain="vpc"))
         directory = self.root / ".yolops/rehearsal/instances" / instance
-        marker = directory / "upper/root/peer"
+        marker = directory / "upper/var/tmp/peer"
         self._wait(lambda: marker.exists() or bool(self._failure(instance)()))
         if not marker.exists():
             raise RuntimeError((directory / "console.log").read_text(errors="replace")[-3000:])

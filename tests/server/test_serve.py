@@ -32,7 +32,7 @@ def server(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     environ = {**os.environ, "PYTHONPATH": str(SOURCE)}
     with subprocess.Popen([sys.executable, "-c", PROGRAM], cwd=tmp_path, env=environ) as process:
         yield process
-        process.kill()
+        process.terminate()
 
 
 def workers(directory: Path) -> set[int]:

@@ -36,7 +36,7 @@ def _create(context: typer.Context, as_json: Json = False) -> None:
 
     session = session_of(context)
     console = session.console(as_json=as_json)
-    rest = _door(session)
+    rest = _server(session)
     list_backups(rest)  # says so where there are none
     made = _followed(console, rest, begin_backup(rest), "making a backup")
     console.data(made.as_dict(), f"{made.id}: {made.counts}; {_size(made)}")
@@ -48,7 +48,7 @@ def _list(context: typer.Context, as_json: Json = False) -> None:
     from yolops.tracking.backups import list_backups
 
     session = session_of(context)
-    backups = list_backups(_door(session))
+    backups = list_backups(_server(session))
     rows = [(one.id, one.state, one.why, str(one.counts or "-"), _size(one) if one.whole else "-") for one in backups]
     nothing = f"no backups yet; make one: {session.command_prefix()} backup create"
     shown = table("backup", "state", "why", "holds", "size", rows=rows) if rows else nothing
@@ -62,7 +62,7 @@ def _restore(context: typer.Context, backup: Id, yes: Yes = False, as_json: Json
 
     session = session_of(context)
     console = session.console(as_json=as_json)
-    rest = _door(session)
+    rest = _server(session)
     found = find_backup(rest, backup)
     if found.counts is None:
         raise YolopsError(f"backup {backup} is not whole ({found.state})", "see which are: yolops backup list")
@@ -92,29 +92,26 @@ def _remove(context: typer.Context, backup: Id, as_json: Json = False) -> None:
     from yolops.tracking.backups import find_backup, remove_backup
 
     session = session_of(context)
-    rest = _door(session)
+    rest = _server(session)
     remove_backup(rest, find_backup(rest, backup).id)
     session.console(as_json=as_json).data({"removed": backup}, f"removed {backup}")
 
 
-def _door(session: Session) -> MlflowRest:
+def _server(session: Session) -> MlflowRest:
     """Return what the server of a platform in custom mode is asked with."""
-    from yolops.platform.outputs import Mode
-    from yolops.tracking.users import who_asks
+    from yolops.cli.custom_server import custom_server
 
-    if not session.tracking_uri and session.workspace.mode() is Mode.LOCAL:
-        raise YolopsError(
+    rest, _ = custom_server(
+        session,
+        local=YolopsError(
             "the platform on this machine has no server that makes backups",
             "its runs are files: yolops down, then copy the directory .yolops",
-        )
-    outputs = session.outputs()
-    if outputs.mode is Mode.STUDIO:
-        raise YolopsError(
+        ),
+        studio=YolopsError(
             "in studio mode AWS keeps what MLflow holds, and gives nobody its database",
             "artifacts are in the bucket, with their former versions",
-        )
-    rest = session.mlflow(outputs)
-    who_asks(rest)
+        ),
+    )
     return rest
 
 

@@ -46,7 +46,7 @@ def _list(context: typer.Context, as_json: Json = False) -> None:
     from yolops.tracking.users import list_users
 
     session = session_of(context)
-    rest, _ = _door(session)
+    rest, _ = _server(session)
     users = list_users(rest)
     rows = [
         (
@@ -71,7 +71,7 @@ def _add(
 
     session = session_of(context)
     console = session.console(as_json=as_json)
-    rest, outputs = _door(session)
+    rest, outputs = _server(session)
     password = _new_password(from_stdin)
     add_user(rest, name, password, admin=admin)
     said = _environment(session, outputs, name, "" if from_stdin else password)
@@ -87,7 +87,7 @@ def _remove(context: typer.Context, name: Name, as_json: Json = False) -> None:
     from yolops.tracking.users import remove_user, who_asks
 
     session = session_of(context)
-    rest, outputs = _door(session)
+    rest, outputs = _server(session)
     if name == who_asks(rest).name:
         raise YolopsError(f"you are {name} yourself", "another administrator can remove you")
     _spare_the_administrator(outputs, name)
@@ -100,7 +100,7 @@ def _password(context: typer.Context, name: Name, from_stdin: FromStdin = False,
     from yolops.tracking.users import set_password
 
     session = session_of(context)
-    rest, outputs = _door(session)
+    rest, outputs = _server(session)
     _spare_the_administrator(outputs, name)
     password = _new_password(from_stdin)
     set_password(rest, name, password)
@@ -121,7 +121,7 @@ def _grant(
     from yolops.tracking.users import grant
 
     session = session_of(context)
-    rest, _ = _door(session)
+    rest, _ = _server(session)
     things = _things(rest, experiment, model, everything=everything)
     grant(rest, name, permission, things)
     session.console(as_json=as_json).data(
@@ -142,7 +142,7 @@ def _revoke(
     from yolops.tracking.users import revoke
 
     session = session_of(context)
-    rest, _ = _door(session)
+    rest, _ = _server(session)
     taken = revoke(rest, name, _things(rest, experiment, model, everything=everything))
     session.console(as_json=as_json).data(
         {"username": name, "revoked": list(map(str, taken))},
@@ -150,25 +150,21 @@ def _revoke(
     )
 
 
-def _door(session: Session) -> tuple[MlflowRest, Outputs]:
+def _server(session: Session) -> tuple[MlflowRest, Outputs]:
     """Return what an MLflow with logins is asked with, and its platform."""
-    from yolops.platform.outputs import Mode
-    from yolops.tracking.users import who_asks
+    from yolops.cli.custom_server import custom_server
 
-    if not session.tracking_uri and session.workspace.mode() is Mode.LOCAL:
-        raise YolopsError(
+    return custom_server(
+        session,
+        local=YolopsError(
             "the platform on this machine asks nobody for a login, so it has no users",
             "custom mode has them; for another server give --tracking-uri",
-        )
-    outputs = session.outputs()
-    if outputs.mode is Mode.STUDIO:
-        raise YolopsError(
+        ),
+        studio=YolopsError(
             "in studio mode AWS decides who may use MLflow, so it has no users of its own",
             "allow or deny the actions sagemaker-mlflow:* in IAM",
-        )
-    rest = session.mlflow(outputs)
-    who_asks(rest)
-    return rest, outputs
+        ),
+    )
 
 
 def _things(rest: MlflowRest, experiment: str, model: str, *, everything: bool) -> tuple[Thing, ...]:

@@ -20,7 +20,7 @@ from sqlalchemy import text
 from yolops_server import table_swap
 from yolops_server.backup_status import State, Status
 from yolops_server.backup_store import ARTIFACTS, DATABASE, MANIFEST, BackupStore, now, store_of
-from yolops_server.database import alone
+from yolops_server.database import VERSION_TABLES, alone
 from yolops_server.database_dump import contents, dump, load, raw_connection
 from yolops_server.object_versions import Version, current_versions, make_current, not_current, read_versions
 from yolops_server.settings import fetch_secret, read_settings
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from yolops_server.settings import Settings
 
 LOCK = "yolops-backups"
-REVISIONS = {"runs": "alembic_version", "users": "alembic_version_auth"}
 # Copies within S3 that are under way together.
 COPIES = 16
 Say = Callable[[str], None]
@@ -130,7 +129,7 @@ def _revisions(platform: Platform, schemas: Mapping[str, str]) -> dict[str, str]
     with platform.engine.connect() as connection:
         return {
             part: str(connection.execute(text(f"SELECT version_num FROM `{schemas[part]}`.`{table}`")).scalar())
-            for part, table in REVISIONS.items()
+            for part, table in VERSION_TABLES.items()
         }
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 LOCK, LOCK_PATIENCE_S = "yolops-mlflow-tables", 600
 MARK = "yolops_unfinished"
+# Where Alembic keeps the revision of each part of MLflow.
+VERSION_TABLES = {"runs": "alembic_version", "users": "alembic_version_auth"}
 
 
 class OtherVersionError(Exception):
@@ -81,7 +83,7 @@ def make_ready(connection: Connection, tables: Tables) -> str:
     Raises:
         OtherVersionError: there are tables of another version.
     """
-    present = _present(connection, tables.schema)
+    present = set(tables_in(connection, tables.schema))
     if MARK in present:
         connection.execute(text(f"DROP DATABASE `{tables.schema}`"))
         present = set()
@@ -102,11 +104,13 @@ def make_ready(connection: Connection, tables: Tables) -> str:
     return "unchanged"
 
 
-def _present(connection: Connection, schema: str) -> set[str]:
+def tables_in(connection: Connection, schema: str) -> list[str]:
+    """Return the tables of a schema; none where there is no such schema."""
     found = connection.execute(
-        text("SELECT table_name FROM information_schema.tables WHERE table_schema = :schema"), {"schema": schema}
+        text("SELECT table_name FROM information_schema.tables WHERE table_schema = :schema ORDER BY table_name"),
+        {"schema": schema},
     )
-    return {str(row[0]) for row in found}
+    return [str(row[0]) for row in found]
 
 
 def _revision(connection: Connection, tables: Tables) -> str:
@@ -137,6 +141,6 @@ def tables_of_mlflow(settings: Settings) -> list[Tables]:
 
     head = ScriptDirectory.from_config(config).get_current_head()
     return [
-        Tables(settings.schema, "alembic_version", runs_database._get_latest_schema_revision(), make_runs),
-        Tables(settings.users_schema, "alembic_version_auth", str(head), make_users),
+        Tables(settings.schema, VERSION_TABLES["runs"], runs_database._get_latest_schema_revision(), make_runs),
+        Tables(settings.users_schema, VERSION_TABLES["users"], str(head), make_users),
     ]

@@ -53,23 +53,26 @@ class Workers:
         for number in TOLD:
             signal.signal(number, lambda *_: self._end())
         while not self._ending:
-            while len(self._running) < self._count:
-                self._running.append(FORK.Process(target=self._start))
-                self._running[-1].start()
-            wait([process.sentinel for process in self._running])
+            while len(self._running) < self._count and not self._ending:
+                process = FORK.Process(target=self._start)
+                process.start()
+                self._running.append(process)
+            # Not for ever: one that was being started when this process was told to end has not been told.
+            wait([process.sentinel for process in self._running], PAUSE_S)
             for process in [process for process in self._running if not process.is_alive()]:
                 print(f"process {process.pid} ended ({process.exitcode})", flush=True)
                 self._running.remove(process)
                 if not self._ending:
                     time.sleep(PAUSE_S)
-        self._end()  # also one that was being started
+        self._end()
         for process in self._running:
             process.join()
 
     def _start(self) -> None:
         for number in TOLD:
             signal.signal(number, signal.SIG_DFL)
-        self._work()
+        if not self._ending:  # told before it could be ended by that
+            self._work()
 
     def _end(self) -> None:
         self._ending = True

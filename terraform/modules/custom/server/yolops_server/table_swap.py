@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
+from yolops_server.database import tables_in
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -135,15 +137,6 @@ def clear(connection: Connection, where: Places) -> None:
     for schema in (*where.restored.values(), *where.replaced.values(), where.marked):
         _run(connection, f"DROP DATABASE IF EXISTS `{schema}`")
     _run(connection, "SET foreign_key_checks = 1")
-
-
-def tables_in(connection: Connection, schema: str) -> list[str]:
-    """Return the tables of a schema; none where there is no such schema."""
-    found = connection.execute(
-        text("SELECT table_name FROM information_schema.tables WHERE table_schema = :schema ORDER BY table_name"),
-        {"schema": schema},
-    )
-    return [str(row[0]) for row in found]
 
 
 def _triggers(connection: Connection, schema: str) -> list[tuple[str, str, str]]:

@@ -1,0 +1,35 @@
+"""What only the server of custom mode can be asked for: its users, its backups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from yolops.cli.session import Session
+    from yolops.errors import YolopsError
+    from yolops.platform.outputs import Outputs
+    from yolops.tracking.rest import MlflowRest
+
+
+def custom_server(session: Session, *, local: YolopsError, studio: YolopsError) -> tuple[MlflowRest, Outputs]:
+    """Return what the server is asked with, and its platform; whoever asks is somebody it knows.
+
+    Args:
+        session: what was said on the command line.
+        local: why it cannot be had on this machine.
+        studio: why it cannot be had from managed MLflow.
+
+    Raises:
+        YolopsError: one of those, or the server does not let us in.
+    """
+    from yolops.platform.outputs import Mode
+    from yolops.tracking.users import who_asks
+
+    if not session.tracking_uri and session.workspace.mode() is Mode.LOCAL:
+        raise local
+    outputs = session.outputs()
+    if outputs.mode is Mode.STUDIO:
+        raise studio
+    rest = session.mlflow(outputs)
+    who_asks(rest)
+    return rest, outputs
