@@ -66,7 +66,7 @@ def mlflow(actions: str) -> list[Request]:
 DATASET, JOB, ARTIFACT = (
     f"{BUCKET}/datasets/bccd/train/1.jpg",
     f"{BUCKET}/jobs/train-1/model.tar.gz",
-    f"{BUCKET}/mlflow/1/a",
+    f"{BUCKET}/mlflow/artifacts/1/a",
 )
 BACKUP = f"{BUCKET}/backups/20260102-030405-00aa/manifest.json"
 READ, WRITE = "s3: GetObject", "s3: PutObject AbortMultipartUpload"
@@ -120,6 +120,10 @@ TRAINING = [
     ),
     *on(KEY, "kms: Decrypt DescribeKey GenerateDataKey"),
     *on(KEY, "kms: CreateGrant", kms__GrantIsForAWSResource="true"),
+]
+# What people know the server by, and what only lies beside.
+NOT_TRAINING = [
+    one for key in ("mlflow/server/ca.pem", "mlflow/artifacts-old/1/a") for one in on(f"{BUCKET}/{key}", WRITE)
 ]
 STORE = [
     *listing("mlflow", "mlflow/1/"),
@@ -217,7 +221,9 @@ def github(subject: str, audience: str = "sts.amazonaws.com") -> Request:
 # deployment and role: what it needs
 NEEDS = {
     ("custom", f"{PROJECT}-training"): Needs(
-        TRAINING, assumed_by("sagemaker.amazonaws.com"), never=on(BACKUP, ALL_OF_OBJECTS) + listing("backups/")
+        TRAINING,
+        assumed_by("sagemaker.amazonaws.com"),
+        never=[*NOT_TRAINING, *on(BACKUP, ALL_OF_OBJECTS), *listing("backups/")],
     ),
     ("custom", f"{PROJECT}-mlflow-server"): Needs(
         [
@@ -226,7 +232,7 @@ NEEDS = {
             *listing("backups/"),
             *on(BACKUP, ALL_OF_OBJECTS),
             *on(BUCKET, "s3: ListBucketVersions", s3__prefix="mlflow/artifacts/"),
-            *on(f"{BUCKET}/mlflow/artifacts/1/a", f"{ALL_OF_OBJECTS} GetObjectVersion"),
+            *on(ARTIFACT, "s3: GetObjectVersion"),
             *on(SECRET, "secretsmanager: GetSecretValue"),
             *on(f"{SERVER_LOGS}server", "logs: CreateLogStream PutLogEvents"),
             *on(INSTANCE, "ssm: UpdateInstanceInformation"),
@@ -256,11 +262,14 @@ NEEDS = {
         complete=False,
     ),
     ("studio-app", f"{PROJECT}-training"): Needs(
-        TRAINING + on(APP, "sagemaker: CallMlflowAppApi DescribeMlflowApp"), assumed_by("sagemaker.amazonaws.com")
+        TRAINING + on(APP, "sagemaker: CallMlflowAppApi DescribeMlflowApp"),
+        assumed_by("sagemaker.amazonaws.com"),
+        never=NOT_TRAINING,
     ),
     ("studio-server", f"{PROJECT}-training"): Needs(
         TRAINING + mlflow(RUN_CALLS) + on(SERVER, "sagemaker: DescribeMlflowTrackingServer"),
         assumed_by("sagemaker.amazonaws.com"),
+        never=NOT_TRAINING,
     ),
     ("studio-app", f"{PROJECT}-mlflow"): Needs(STORE, assumed_by("sagemaker.amazonaws.com")),
     ("studio-server", f"{PROJECT}-mlflow"): Needs(STORE, assumed_by("sagemaker.amazonaws.com")),

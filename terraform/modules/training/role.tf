@@ -46,9 +46,10 @@ data "aws_iam_policy_document" "training" {
   }
 
   statement {
-    sid       = "Write"
-    actions   = ["s3:AbortMultipartUpload", "s3:PutObject"]
-    resources = [for prefix in ["jobs", "mlflow"] : "${var.bucket_arn}/${prefix}/*"]
+    sid     = "Write"
+    actions = ["s3:AbortMultipartUpload", "s3:PutObject"]
+    # Not mlflow/server: there lies the certificate by which people know the server again.
+    resources = [for prefix in ["jobs", "mlflow/artifacts"] : "${var.bucket_arn}/${prefix}/*"]
   }
 
   statement {

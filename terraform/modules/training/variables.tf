@@ -12,7 +12,7 @@ variable "bucket_name" {
 
 variable "bucket_arn" {
   type        = string
-  description = "ARN of that bucket; a job reads datasets/, and reads and writes jobs/ and mlflow/."
+  description = "ARN of that bucket; a job reads datasets/, jobs/ and mlflow/, and writes jobs/ and mlflow/artifacts/."
   nullable    = false
 }
 
