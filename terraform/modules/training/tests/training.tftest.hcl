@@ -103,8 +103,8 @@ run "lets_a_job_do_what_training_needs_and_no_more" {
   assert {
     condition = toset(one([
       for statement in jsondecode(data.aws_iam_policy_document.training.json).Statement : statement.Resource if statement.Sid == "Write"
-    ])) == toset([for prefix in ["jobs", "mlflow"] : "${var.bucket_arn}/${prefix}/*"])
-    error_message = "a job cannot overwrite a dataset"
+    ])) == toset([for prefix in ["jobs", "mlflow/artifacts"] : "${var.bucket_arn}/${prefix}/*"])
+    error_message = "a job can overwrite neither a dataset nor the certificate of the server"
   }
 
   assert {
