@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from yolops.platform.workspace import Workspace
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadFileScheduling
+
+# Files whose tests take minutes each and share nothing.
+EACH_ALONE = ("e2e/test_interrupted_apply.py", "e2e/test_killed_apply.py", "e2e/test_options.py")
 
 
 @pytest.fixture
@@ -38,3 +46,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("YOLOPS_NO_SKIPS") and reporter is not None and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """Let `--dist loadfile` keep a file together, but for those whose tests can run side by side."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return nodeid if file.endswith(EACH_ALONE) else file
+
+    return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
