@@ -29,9 +29,11 @@ import json, sys
 sys.path.insert(0, sys.argv[1])
 from yolops_server.application import create_app
 application = create_app()
+from fastapi.routing import iter_route_contexts
 from mlflow.server import app as flask
 found = {(method, rule.rule) for rule in flask.url_map.iter_rules() for method in rule.methods}
-found |= {(method, route.path) for route in application.routes for method in getattr(route, "methods", None) or ()}
+# A router that is included is no route, but holds some.
+found |= {(method, route.path) for route in iter_route_contexts(application.routes) for method in route.methods or ()}
 print(json.dumps(sorted(found)))
 """
 
