@@ -8,6 +8,7 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import yaml
 from sqlalchemy.engine import Engine
 
 from tests.rehearsal.conftest import Aws, wait_for
+from tests.server.contract import Contract
 from yolops.platform.workspace import Workspace
 from yolops.rehearsal.certificates import Authority
 from yolops.rehearsal.instance_mode import InstanceMode
@@ -102,9 +104,31 @@ class Server:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that is shared by the tests of a module."""
+    with running_server(tmp_path_factory.mktemp("server")) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that is shared by the tests of endpoints: they leave it running, and tell each other's things apart."""
+    with running_server(tmp_path_factory.mktemp("server")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def contract(shared_server: Server, request: pytest.FixtureRequest) -> Contract:
+    """What asks the endpoints of a module, with a stranger of its own."""
+    stranger = (f"stranger-to-{request.node.path.stem}", "the-password-of-a-stranger")
+    made = shared_server.ask("/api/2.0/mlflow/users/create", {"username": stranger[0], "password": stranger[1]})
+    assert made.status == 200, made
+    return Contract(shared_server, stranger)
+
+
+@contextmanager
+def running_server(root: Path) -> Iterator[Server]:
+    """Start a server, and end everything that it was started with."""
     if not is_installed():
         pytest.skip("MariaDB is not installed: apt-get install mariadb-server")
-    root = tmp_path_factory.mktemp("server")
     rehearsal = Rehearsal(Workspace(root))
     try:
         rehearsal.start(InstanceMode.PROCESS)

@@ -17,14 +17,11 @@ if TYPE_CHECKING:
 # MLflow's log-batch holds one connection while it asks for a second. Were there a request for each connection, each
 # could hold one, and all would wait for another until they fail; with one request fewer, one of them always gets it.
 MOST_REQUESTS = POOL_SIZE + POOL_OVERFLOW - 1
-# Where the server keeps things is decided by the server. An experiment with a location of its own would make the server
-# read and write there with its own rights, for whoever asks.
-REFUSED = "where artifacts are kept is decided by the server: leave artifact_location out"
 
 
 def create_app() -> Any:
     """Return the application (ASGI)."""
-    from yolops_server import backup_routes, login
+    from yolops_server import backup_routes, login, refusals
     from yolops_server.prepare import environment
     from yolops_server.settings import fetch_secret, read_settings
 
@@ -37,12 +34,8 @@ def create_app() -> Any:
     from mlflow.server.auth import create_app as with_users
 
     application = with_users(flask_app)
-    # After MLflow's own: whoever is not logged in learns nothing from it.
-    flask_app.before_request(_refuse_locations)
+    refusals.install(application, flask_app)
     backup_routes.install(flask_app, settings)
-    missing = {"_create_experiment"} - flask_app.view_functions.keys()
-    if missing:
-        raise RuntimeError(f"this MLflow has no {missing}: what is refused there must be found again")
     application.router.lifespan_context = _few_at_a_time(application.router.lifespan_context)
     return application
 
@@ -58,16 +51,3 @@ def _few_at_a_time(lifespan: Any) -> Any:
             yield state
 
     return limited
-
-
-def _refuse_locations() -> Any:
-    from flask import jsonify, request
-    from mlflow.protos.service_pb2 import CreateExperiment
-    from mlflow.server import handlers
-
-    if request.endpoint != "_create_experiment":
-        return None
-    # Read as MLflow reads it, which takes more than one spelling.
-    if not handlers._get_request_message(CreateExperiment()).artifact_location:
-        return None
-    return jsonify(error_code="INVALID_PARAMETER_VALUE", message=REFUSED), 400

@@ -1,0 +1,131 @@
+"""What MLflow lets through although it should not, and the parts of it that are switched off."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+# Where the server keeps things is decided by the server. An experiment with a location of its own would make the server
+# read and write there with its own rights, for whoever asks.
+LOCATION = "where artifacts are kept is decided by the server: leave artifact_location out"
+# MLflow reads and deletes the data of a trace where these tags say, with the rights of the server.
+TRACE_PLACE, TRACE_ARCHIVE = "mlflow.artifactLocation", "mlflow.trace.archiveLocation"
+# Parts that reach further than a login should: webhooks call addresses that a client names, the demo writes and deletes
+# past all permissions, and the assistant runs programs on the server. The last is not served by Flask.
+SWITCHED_OFF = re.compile(r"/(ajax-)?api/[0-9.]+/mlflow/(webhooks|demo)(/|$)")
+# Roles tell who may do what, and with it what there is: MLflow shows them to whoever holds a permission on anything.
+ROLES = re.compile(r"/(ajax-)?api/[0-9.]+/mlflow/roles/")
+ASSISTANT = "/ajax-api/3.0/mlflow/assistant"
+OFF = {"error_code": "FEATURE_DISABLED", "message": "this part of MLflow is switched off on this server"}
+# They must be found again when MLflow calls them otherwise.
+EXPECTED = {"_create_experiment", "_create_webhook", "_generate_demo", "list_role_permissions"}
+
+
+def install(application: Any, flask_app: Any) -> None:
+    """Have MLflow's application (ASGI) and the one of Flask within refuse it, to whom they let in.
+
+    Raises:
+        RuntimeError: this MLflow lacks what is refused.
+    """
+    from starlette.middleware import Middleware
+
+    if missing := EXPECTED - flask_app.view_functions.keys():
+        raise RuntimeError(f"this MLflow has no {missing}: what is refused there must be found again")
+    # After MLflow's own: whoever is not logged in learns nothing from it.
+    flask_app.before_request(_refuse_contradictions)
+    flask_app.before_request(_refuse_locations)
+    flask_app.before_request(_refuse_parts)
+    # The first of these is asked first.
+    application.user_middleware.append(Middleware(_WithoutAssistant))
+    _keep_traces_in_their_place()
+
+
+def _refuse_contradictions() -> Any:
+    """Refuse a request that names a thing twice: MLflow would ask what is allowed with one, and do it with another."""
+    from flask import jsonify, request
+
+    body = request.get_data(as_text=True) if request.method == "DELETE" or request.view_args else ""
+    if request.method == "DELETE" and body and not request.is_json:
+        return jsonify(error_code="INVALID_PARAMETER_VALUE", message="what is to be deleted is said in JSON"), 400
+    path = {_plain(name): str(value) for name, value in (request.view_args or {}).items()}
+    for name, value in [*request.args.items(multi=True), *_fields(body)]:
+        if str(value) != path.get(_plain(name), str(value)):
+            message = f"{name} is not what it is in the path: name it once"
+            return jsonify(error_code="INVALID_PARAMETER_VALUE", message=message), 400
+    return None
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _fields(body: str) -> list[tuple[str, Any]]:
+    """Return the fields of a body, which MLflow takes as JSON in a string of JSON, too."""
+    read: Any = body
+    for _ in range(2):
+        if isinstance(read, str):
+            try:
+                read = json.loads(read)
+            except ValueError:
+                return []
+    return list(read.items()) if isinstance(read, dict) else []
+
+
+def _refuse_locations() -> Any:
+    from flask import jsonify, request
+    from mlflow.protos.service_pb2 import CreateExperiment
+    from mlflow.server import handlers
+
+    if request.endpoint != "_create_experiment":
+        return None
+    # Read as MLflow reads it, which takes more than one spelling.
+    if not handlers._get_request_message(CreateExperiment()).artifact_location:
+        return None
+    return jsonify(error_code="INVALID_PARAMETER_VALUE", message=LOCATION), 400
+
+
+def _refuse_parts() -> Any:
+    from flask import jsonify, request
+    from mlflow.server.auth import make_forbidden_response, sender_is_admin
+
+    rule = request.url_rule.rule if request.url_rule else ""
+    if SWITCHED_OFF.match(rule):
+        return jsonify(OFF), 403
+    if ROLES.match(rule) and not sender_is_admin():
+        return make_forbidden_response()
+    return None
+
+
+class _WithoutAssistant:
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        from starlette.responses import JSONResponse
+
+        off = scope["type"] == "http" and scope["path"].startswith(ASSISTANT)
+        await (JSONResponse(OFF, 403) if off else self._app)(scope, receive, send)
+
+
+def _keep_traces_in_their_place() -> None:
+    """Have no trace name another place than the one the server gave it, or move to another experiment.
+
+    Requests cannot be judged instead: a span that comes by OpenTelemetry may carry tags, too.
+    """
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.tracking.dbmodels.models import SqlTraceInfo, SqlTraceTag
+    from sqlalchemy import event, inspect
+
+    def check_experiment(_: Any, __: Any, trace: Any) -> None:
+        if inspect(trace).attrs.experiment_id.history.has_changes():
+            raise MlflowException.invalid_parameter_value("a trace of this ID is in another experiment")
+
+    def check_place(_: Any, __: Any, tag: Any) -> None:
+        own = rf"mlflow-artifacts:/\d+/traces/{re.escape(tag.request_id)}/artifacts"
+        if tag.key == TRACE_ARCHIVE or (tag.key == TRACE_PLACE and not re.fullmatch(own, tag.value)):
+            raise MlflowException.invalid_parameter_value(f"{tag.key}: where a trace is kept is decided by the server")
+
+    for moment in ("before_insert", "before_update"):
+        event.listen(SqlTraceTag, moment, check_place)
+    event.listen(SqlTraceInfo, "before_update", check_experiment)
