@@ -1,7 +1,7 @@
-"""Writes what the command line says of itself into the documents: the reference, and the help page that ships.
+"""Writes what the program says of itself into the documents: its commands, the help page that ships, its checks.
 
-`python docs/generate.py` writes both files; with `--check` it writes nothing and exits with 1 when one of them is out
-of date. Both hold plain text of a fixed width, so that they are the same on every machine and terminal.
+`python docs/generate.py` writes the files; with `--check` it writes nothing and exits with 1 when one of them is out
+of date. They hold plain text of a fixed width, so that they are the same on every machine and terminal.
 """
 
 from __future__ import annotations
@@ -13,13 +13,17 @@ from typing import TYPE_CHECKING
 import typer
 
 from yolops.cli.app import application
+from yolops.diagnosis.catalogue import GROUPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from yolops.diagnosis.check import Check
+
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference" / "cli.md"
+CHECKS = ROOT / "docs" / "reference" / "checks.md"
 HELP_PAGE = ROOT / "src" / "yolops" / "cli" / "help.txt"
 PROGRAM = "yolops"
 WIDTH = 100
@@ -35,6 +39,16 @@ What `yolops` and each of its commands print with `--help`. Results go to stdout
 [Exit codes](exit-codes.md).
 """
 
+ABOUT_CHECKS = """\
+# Checks
+
+<!-- Written by docs/generate.py; do not edit. -->
+
+What [`yolops doctor`](cli.md#yolops-doctor) looks at. Checks run side by side, and each may take the seconds in its
+column; one that does not answer by then is an error. What AWS must allow stands in the last column: whoever may not do
+that is told so, and nothing else fails.
+"""
+
 
 def help_pages() -> Iterator[tuple[str, str]]:
     """Yield every command as it is typed and its help page, a group before its commands."""
@@ -45,7 +59,12 @@ def documents() -> dict[Path, str]:
     """Return the text that each generated file should have."""
     pages = list(help_pages())
     sections = (f"## {command}\n\n```text\n{page}```\n" for command, page in pages)
-    return {REFERENCE: "\n".join([INTRODUCTION, *sections]), HELP_PAGE: pages[0][1]}
+    checks = (f"## {title}\n\n{_check_table(group)}" for title, group in GROUPS)
+    return {
+        REFERENCE: "\n".join([INTRODUCTION, *sections]),
+        CHECKS: "\n".join([ABOUT_CHECKS, *checks]),
+        HELP_PAGE: pages[0][1],
+    }
 
 
 def main(arguments: list[str]) -> int:
@@ -61,6 +80,14 @@ def main(arguments: list[str]) -> int:
             path.write_text(documents()[path], encoding="utf-8")
             sys.stdout.write(f"{path.relative_to(ROOT)}\n")
     return int(bool(stale and arguments))
+
+
+def _check_table(checks: tuple[Check[Any], ...]) -> str:
+    rows = [("check", "what must be true", "seconds", "AWS actions"), ("---",) * 4]
+    for check in checks:
+        actions = ", ".join(f"`{action}`" for action in check.actions)
+        rows.append((check.name, check.about.rstrip("."), f"{check.patience_s:g}", actions))
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 # Typer 0.29 carries click inside and other releases stand on click itself, so no type of either is named here.

@@ -12,6 +12,7 @@ from yolops import __version__
 from yolops.cli import backup, dataset, models, rehearsal, runs, train, users
 from yolops.cli.demo import demo
 from yolops.cli.destroy import destroy
+from yolops.cli.doctor import doctor
 from yolops.cli.down import down
 from yolops.cli.init import init
 from yolops.cli.plan import plan
@@ -40,6 +41,7 @@ def application() -> typer.Typer:
     app.command()(up)
     app.command()(down)
     app.command()(status)
+    app.command()(doctor)
     app.command()(destroy)
     app.command()(recover)
     app.command()(ui)

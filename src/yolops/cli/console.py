@@ -206,7 +206,9 @@ def _plain(value: object) -> str:
     return value.isoformat(timespec="seconds") if isinstance(value, datetime) else str(value)
 
 
-def _cell(value: object) -> str:
+def _cell(value: object) -> str | Text:
     if value is None:
         return "-"
+    if isinstance(value, Text):  # coloured
+        return value
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -2,11 +2,14 @@
 
 `mlflow server` migrates an older database when it starts, without asking, and there is no way back: MLflow has no
 downgrade command, and a migration that is killed half-way cannot be resumed. The copy is the way back.
+
+Here, too: whether the database is sound.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -14,6 +17,9 @@ from yolops.errors import YolopsError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+# Between two looks at the clock: steps of SQLite's virtual machine, well below a millisecond of them.
+STEPS = 1000
 
 
 def copy_before(database: Path, version: str) -> Path:
@@ -40,6 +46,27 @@ def copy_before(database: Path, version: str) -> Path:
             "make room on the disk; if the file is damaged, put a copy of yours in its place",
         ) from error
     return target
+
+
+def damage(database: Path, patience_s: float) -> str | None:
+    """Return what SQLite finds wrong with a database, "" if nothing, None if it was not done in time; changes nothing.
+
+    Indices are not compared with their tables (https://sqlite.org/pragma.html#pragma_quick_check): that takes longer.
+
+    Args:
+        database: the file; a server may be writing to it.
+        patience_s: seconds it may take.
+    """
+    deadline = time.monotonic() + patience_s
+    try:
+        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS)
+            found = [str(line) for (line,) in connection.execute("PRAGMA quick_check(1)")]
+    except sqlite3.OperationalError as error:
+        return None if time.monotonic() > deadline else str(error)
+    except sqlite3.Error as error:
+        return str(error)
+    return "" if found == ["ok"] else "; ".join(" ".join(line.split()) for line in found)
 
 
 def _unused(path: Path) -> Path:

@@ -42,22 +42,26 @@ class Status:
     Attributes:
         state: whether its server runs and answers; `unhealthy` is alive without an answer, or only in part.
         url: the server's address; None when it is stopped.
+        port: its port, or that of the last one; None if there never was one.
         pid: the server's process; None when it is stopped.
         version: the MLflow of the server, or of the last one; None if there never was one.
         since: when the server was started; None when it is stopped.
         log: the file with what the server says.
         database_bytes: the size of the database.
         artifact_bytes: the size of all artifacts together.
+        died: the last server has ended, and not because it was asked to.
     """
 
     state: State
     url: str | None
+    port: int | None
     pid: int | None
     version: str | None
     since: datetime | None
     log: Path
     database_bytes: int
     artifact_bytes: int
+    died: bool
 
 
 class LocalPlatform:
@@ -146,12 +150,14 @@ class LocalPlatform:
         return Status(
             state=state,
             url=None if live is None else address(live.port),
+            port=None if record is None else record.port,
             pid=None if live is None or live.process is None else live.process.pid,
             version=None if record is None else record.version,
             since=None if live is None else live.started_at,
             log=self.log,
             database_bytes=sum(size_of(file) for file in self._workspace.state.glob("mlflow.db*") if _is_live(file)),
             artifact_bytes=sum(size_of(file) for file in self._artifacts.rglob("*")),
+            died=live is None and record is not None and record.process is not None,
         )
 
     def _outputs(self, port: int) -> Outputs:

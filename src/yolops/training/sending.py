@@ -126,15 +126,28 @@ def send_what_waits(spools: list[Spool], access: Access) -> list[tuple[Spool, Pr
     """
     waiting = []
     for spool in spools:
-        # A training that was killed while it made its directory has no spool, and nothing to send.
-        if not spool.records_file.is_file() or spool.is_delivered():
+        if not _is_unsent(spool):
             continue
         if _is_local(access.tracking_uri) and _is_local(spool.intent().tracking_uri):
             spool.move_to(access.tracking_uri)
-        owner = spool.owner()
-        if not (owner and is_running(owner)):
+        if not _is_trained(spool):
             waiting.append((spool, start_sender(spool, access)))
     return waiting
+
+
+def is_waiting(spool: Spool) -> bool:
+    """Return whether a training has ended, MLflow does not have all of it, and nobody is sending it."""
+    return _is_unsent(spool) and not _is_trained(spool) and not spool.is_locked("sender")
+
+
+def _is_unsent(spool: Spool) -> bool:
+    # A training that was killed while it made its directory has no spool, and nothing to send.
+    return spool.records_file.is_file() and not spool.is_delivered()
+
+
+def _is_trained(spool: Spool) -> bool:
+    owner = spool.owner()
+    return owner is not None and is_running(owner)
 
 
 def _is_local(tracking_uri: str) -> bool:
@@ -160,8 +173,7 @@ def send(spool: Spool) -> bool:
     samplers: list[SystemSampler] = []
 
     def owner_is_running() -> bool:
-        owner = spool.owner()
-        return owner is not None and is_running(owner)
+        return _is_trained(spool)
 
     def sample(run_id: str) -> None:
         if owner_is_running():

@@ -1,0 +1,59 @@
+"""`yolops doctor`: whether everything that yolops needs is right here, and if not, what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from yolops.cli.session import Json, session_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from yolops.diagnosis.check import Outcome
+
+COLORS = {"ok": "green", "info": "cyan", "warning": "yellow", "error": "red", "skipped": "dim"}
+
+
+def doctor(context: typer.Context, as_json: Json = False) -> None:
+    """Check everything that yolops needs here, and say what to do. Exit code 1 if something does not work."""
+    from yolops.cli.diagnosis import tasks_of
+    from yolops.diagnosis.check import Verdict
+    from yolops.diagnosis.run import run
+
+    session = session_of(context)
+    console = session.console(as_json=as_json)
+    mode, tasks = tasks_of(session)
+    with console.progress("checks") as tell:
+        outcomes = run(tasks, tell)
+    failed = [outcome for outcome in outcomes if outcome.verdict is Verdict.ERROR]
+    warned = [outcome for outcome in outcomes if outcome.verdict is Verdict.WARNING]
+    console.data(
+        {"mode": mode, "healthy": not failed, "checks": [outcome.as_dict() for outcome in outcomes]},
+        _table(outcomes),
+        "",
+        f"{mode}: {len(failed)} of {len(outcomes)} checks found an error, {len(warned)} a warning",
+    )
+    if failed:
+        raise typer.Exit(1)
+
+
+def _table(outcomes: Sequence[Outcome]) -> Table:
+    """Return what was seen: a line for each finding, or for each check without one."""
+    from rich.text import Text
+
+    from yolops.cli.console import table
+
+    rows: list[tuple[object, ...]] = []
+    for outcome in outcomes:
+        if not outcome.findings:
+            verdict = outcome.verdict.value
+            rows.append((outcome.check, Text(verdict, COLORS[verdict]), outcome.found, ""))
+        for finding in outcome.findings:
+            severity = finding.severity.value
+            where = "" if finding.where == outcome.check else f"{finding.where}: "
+            rows.append((outcome.check, Text(severity, COLORS[severity]), f"{where}{finding.what}", finding.fix))
+    return table("check", "", "what", "what to do", rows=rows)

@@ -1,0 +1,1 @@
+"""Whether everything is right here: small checks that return findings, run side by side."""
