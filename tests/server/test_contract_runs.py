@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 
-from tests.server.conftest import Answer, Server
+from tests.server.contract import Contract
 
 pytestmark = pytest.mark.timeout(300)
 PREFIXES = ("/api/2.0/mlflow", "/ajax-api/2.0/mlflow")
@@ -33,42 +33,39 @@ UNKNOWN: list[tuple[str, str, dict[str, Any]]] = [
 ]
 
 
-def call(server: Server, method: str, path: str, values: dict[str, Any], prefix: str = PREFIXES[0]) -> Answer:
-    """Send values as MLflow takes them: in the query of a GET, else as JSON."""
-    if method == "GET":
-        return server.ask(f"{prefix}/{path}?{urlencode(values)}")
-    return server.ask(f"{prefix}/{path}", values, method=method)
+# What is created and found has no such request.
+ENDPOINTS = {f"{method} {PREFIXES[0]}/{path}" for method, path, _ in UNKNOWN}
+ENDPOINTS |= {f"POST {PREFIXES[0]}/{path}" for path in ("experiments/create", "runs/create", "runs/search")}
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize(("method", "path", "values"), UNKNOWN, ids=[path for _, path, _ in UNKNOWN])
 def test_what_does_not_exist_is_said_to_be_missing(
-    server: Server, method: str, path: str, values: dict[str, Any], prefix: str
+    contract: Contract, method: str, path: str, values: dict[str, Any], prefix: str
 ) -> None:
-    answer = call(server, method, path, values, prefix)
+    answer = contract.ask(f"{method} {prefix}/{path}", values)
     assert (answer.status, answer.json["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
 
 
 @pytest.mark.parametrize(("method", "path"), [(method, path) for method, path, _ in UNKNOWN])
-def test_a_request_that_lacks_what_it_needs_is_refused(server: Server, method: str, path: str) -> None:
-    answer = call(server, method, path, {})
+def test_a_request_that_lacks_what_it_needs_is_refused(contract: Contract, method: str, path: str) -> None:
+    answer = contract.ask(f"{method} {PREFIXES[0]}/{path}", {})
     assert (answer.status, answer.json["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
-def test_what_is_written_to_an_experiment_and_its_run_is_read_back(server: Server, prefix: str) -> None:
+def test_what_is_written_to_an_experiment_and_its_run_is_read_back(contract: Contract, prefix: str) -> None:
     def post(path: str, **values: Any) -> Any:
-        answer = call(server, "POST", path, values, prefix)
-        assert answer.status == 200, answer.body
-        return answer.json
+        return contract.open(f"POST {prefix}/{path}", **values)
 
     def get(path: str, **values: Any) -> Any:
-        return call(server, "GET", path, values, prefix).json
+        return contract.open(f"GET {prefix}/{path}", **values)
 
-    experiment = post("experiments/create", name=f"first {prefix}")["experiment_id"]
-    post("experiments/update", experiment_id=experiment, new_name=f"second {prefix}")
+    name = uuid.uuid4().hex
+    experiment = post("experiments/create", name=f"first {name}")["experiment_id"]
+    post("experiments/update", experiment_id=experiment, new_name=f"second {name}")
     post("experiments/set-experiment-tag", experiment_id=experiment, key="k", value="v")
-    found = get("experiments/get-by-name", experiment_name=f"second {prefix}")["experiment"]
+    found = get("experiments/get-by-name", experiment_name=f"second {name}")["experiment"]
     assert found["experiment_id"] == experiment
     assert found["tags"] == [{"key": "k", "value": "v"}]
 
@@ -86,11 +83,29 @@ def test_what_is_written_to_an_experiment_and_its_run_is_read_back(server: Serve
     history = get("metrics/get-history", run_id=run, metric_key="loss")["metrics"]
     assert [point["step"] for point in history] == [2, 3]
 
-    for kind, key, name in (("runs", "run_id", run), ("experiments", "experiment_id", experiment)):
+    for kind, key, value in (("runs", "run_id", run), ("experiments", "experiment_id", experiment)):
         stages = []
         for change in ("delete", "restore"):
-            post(f"{kind}/{change}", **{key: name})
-            kept = get(f"{kind}/get", **{key: name})
+            post(f"{kind}/{change}", **{key: value})
+            kept = get(f"{kind}/get", **{key: value})
             stages.append((kept["run"]["info"] if kind == "runs" else kept["experiment"])["lifecycle_stage"])
         assert stages == ["deleted", "active"]
     assert [item["info"]["run_id"] for item in post("runs/search", experiment_ids=[experiment])["runs"]] == [run]
+
+
+@pytest.mark.parametrize("permission", ["DENY", "READ"])
+def test_who_may_not_write_an_experiment_writes_nothing_of_it(contract: Contract, permission: str) -> None:
+    run = contract.run()
+    contract.grant("experiment", run["experiment_id"], permission)
+    which = {name: run[name] for name in ("run_id", "experiment_id")}
+    assert contract.ask(f"GET {PREFIXES[0]}/runs/get", which, contract.stranger).status == (
+        200 if permission == "READ" else 403
+    )
+    asked = {f"{method} {PREFIXES[0]}/{path}": values | which for method, path, values in UNKNOWN if method != "GET"}
+    asked[f"POST {PREFIXES[0]}/runs/create"] = which
+    answers = {route: contract.ask(route, values, contract.stranger).status for route, values in asked.items()}
+    assert answers == dict.fromkeys(asked, 403)
+
+
+def test_each_of_these_endpoints_has_answered(contract: Contract) -> None:
+    assert ENDPOINTS - contract.answered == set()
