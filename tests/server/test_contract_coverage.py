@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 from pathlib import Path
 
 import pytest
@@ -21,21 +20,6 @@ ELSEWHERE = {
     "/api/2.0/mlflow/users/create-ui": "the form of /signup, with a token that only the form has",
     "/ajax-api/2.0/mlflow/gateway-proxy": "test_contract_switched_off.py",
 }
-# Language models, their judges and reviewers: a detector has none. Reachable, but with no contract test yet beside the
-# anonymous sweep.
-LANGUAGE_MODELS = (
-    "datasets",
-    "genai",
-    "issues",
-    "jobs",
-    "label-schemas",
-    "mcp-servers",
-    "prompt-optimization",
-    "review-queues",
-    "runs/create-promptlab-run",
-    "scorer",
-    "scorers",
-)
 
 
 def test_each_route_of_the_server_has_a_contract_test(shared_server: Server) -> None:
@@ -48,10 +32,5 @@ def test_each_route_of_the_server_has_a_contract_test(shared_server: Server) -> 
     # A page asks by another spelling for what a client asks for.
     once = {route for route in served if route.replace(" /ajax-api/", " /api/") not in served or " /api/" in route}
     left = {route for route in once - tested if not any(f" {start}" in route for start in ELSEWHERE)}
-    assert {route for route in left if not is_of_language_models(route)} == set()
+    assert left == set()
     assert tested - served == set()
-
-
-def is_of_language_models(route: str) -> bool:
-    below = re.sub(r"^[A-Z]+ /(ajax-)?api/[0-9.]+/(mlflow/)?", "", route)
-    return any(below == name or below.startswith(f"{name}/") for name in LANGUAGE_MODELS)

@@ -16,7 +16,7 @@ def routes(base: str, *listed: str) -> list[str]:
     return [f"{method} {base}{path}" for method, _, path in (item.partition(" ") for item in listed)]
 
 
-# They make the server call addresses that a client names, run programs on it, or write past permissions.
+# They make the server call addresses that a client names, run programs on it, write past permissions, or begin a job.
 REFUSED = [
     *routes(HOOKS, "GET", "POST", "GET /<webhook_id>", "PATCH /<webhook_id>", "DELETE /<webhook_id>"),
     *routes(HOOKS, "POST /<webhook_id>/test"),
@@ -24,6 +24,14 @@ REFUSED = [
     *routes(ASSISTANT, "GET /config", "PUT /config", "GET /providers", "GET /providers/<provider>/health"),
     *routes(ASSISTANT, "GET /providers/<provider>/models", "POST /skills/install", "POST /message"),
     *routes(f"{ASSISTANT}/sessions/<session_id>", "PATCH", "GET /stream", "POST /permission", "POST /tool-result"),
+]
+REFUSED += [
+    *routes("/ajax-api/3.0/jobs", "POST /", "POST /search", "GET /<job_id>", "PATCH /cancel/<job_id>"),
+    *routes(PAGES, "GET /jobs/<job_id>", "PATCH /jobs/cancel/<job_id>"),
+    *routes(PAGES, "POST /scorer/invoke", "POST /genai/evaluate/invoke", "POST /issues/invoke"),
+    *routes(f"{NEW}/prompt-optimization/jobs", "POST", "GET /search", "POST /search", "GET /<job_id>"),
+    *routes(f"{NEW}/prompt-optimization/jobs", "DELETE /<job_id>", "POST /<job_id>/cancel"),
+    "POST /ajax-api/2.0/mlflow/runs/create-promptlab-run",
 ]
 # The gateway to language models.
 NOT_IMPLEMENTED = [

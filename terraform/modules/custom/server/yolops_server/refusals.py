@@ -12,11 +12,15 @@ LOCATION = "where artifacts are kept is decided by the server: leave artifact_lo
 # MLflow reads and deletes the data of a trace where these tags say, with the rights of the server.
 TRACE_PLACE, TRACE_ARCHIVE = "mlflow.artifactLocation", "mlflow.trace.archiveLocation"
 # Parts that reach further than a login should: webhooks call addresses that a client names, the demo writes and deletes
-# past all permissions, and the assistant runs programs on the server. The last is not served by Flask.
-SWITCHED_OFF = re.compile(r"/(ajax-)?api/[0-9.]+/mlflow/(webhooks|demo)(/|$)")
+# past all permissions, and judges, optimisers and prompts are for jobs and a gateway that this server does not run.
+SWITCHED_OFF = re.compile(
+    r"/(ajax-)?api/[0-9.]+/mlflow/"
+    r"(webhooks|demo|jobs|scorer|genai|prompt-optimization|issues/invoke|runs/create-promptlab-run)(/|$)"
+)
+# Not served by Flask: the assistant runs programs on the server.
+OFF_BELOW = ("/ajax-api/3.0/mlflow/assistant", "/ajax-api/3.0/jobs")
 # Roles tell who may do what, and with it what there is: MLflow shows them to whoever holds a permission on anything.
 ROLES = re.compile(r"/(ajax-)?api/[0-9.]+/mlflow/roles/")
-ASSISTANT = "/ajax-api/3.0/mlflow/assistant"
 OFF = {"error_code": "FEATURE_DISABLED", "message": "this part of MLflow is switched off on this server"}
 # They must be found again when MLflow calls them otherwise.
 EXPECTED = {"_create_experiment", "_create_webhook", "_generate_demo", "list_role_permissions"}
@@ -37,7 +41,7 @@ def install(application: Any, flask_app: Any) -> None:
     flask_app.before_request(_refuse_locations)
     flask_app.before_request(_refuse_parts)
     # The first of these is asked first.
-    application.user_middleware.append(Middleware(_WithoutAssistant))
+    application.user_middleware.append(Middleware(_WithoutParts))
     _keep_traces_in_their_place()
 
 
@@ -97,14 +101,16 @@ def _refuse_parts() -> Any:
     return None
 
 
-class _WithoutAssistant:
+class _WithoutParts:
+    """Refuses what is not served by Flask; MLflow asks for a login before."""
+
     def __init__(self, app: Any) -> None:
         self._app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         from starlette.responses import JSONResponse
 
-        off = scope["type"] == "http" and scope["path"].startswith(ASSISTANT)
+        off = scope["type"] == "http" and scope["path"].startswith(OFF_BELOW)
         await (JSONResponse(OFF, 403) if off else self._app)(scope, receive, send)
 
 
