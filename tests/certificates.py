@@ -29,13 +29,14 @@ class Signed:
     root: Path
 
 
-def signed(directory: Path, host: str = HOST) -> Signed:
-    """Write a new authority and a certificate that it signed for a server on loopback."""
+def signed(directory: Path, host: str = HOST, days: float = 30) -> Signed:
+    """Write a new authority and a certificate that it signed for a server on loopback, for so many days from now."""
     directory.mkdir(parents=True, exist_ok=True)
     root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "cells MLflow")])
     root = (
         _builder(authority, authority, root_key.public_key())
+        .not_valid_after(NOW + datetime.timedelta(days=30))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(root_key.public_key()), critical=False)
         .sign(root_key, hashes.SHA256())
@@ -43,6 +44,7 @@ def signed(directory: Path, host: str = HOST) -> Signed:
     names = [x509.IPAddress(ipaddress.ip_address(host))]
     server = (
         _builder(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)]), authority, key.public_key())
+        .not_valid_after(NOW + datetime.timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), critical=False)
         .sign(root_key, hashes.SHA256())
@@ -63,7 +65,6 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicK
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(NOW - datetime.timedelta(days=1))
-        .not_valid_after(NOW + datetime.timedelta(days=30))
     )
 
 

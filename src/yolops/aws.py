@@ -7,6 +7,7 @@ so that whatever makes `aws` work makes this work, and the rehearsal needs nothi
 from __future__ import annotations
 
 import re
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,7 @@ class Aws:
         self.region = region
         self._session: Any = None
         self._clients: dict[str, Any] = {}
+        self._one_at_a_time = threading.Lock()  # a client may be shared by threads, a session may not
 
     def client(self, service: str) -> Any:
         """Return boto3's client of a service; what it raises is translated only inside `aws_errors`.
@@ -64,13 +66,14 @@ class Aws:
         Raises:
             YolopsError: boto3 is not installed, or the service or region does not exist.
         """
-        if service not in self._clients:
-            boto3, config = _boto3()
-            with aws_errors(f"{service} in {self.region}"):
-                # One session for all: each reads the descriptions of the services anew.
-                self._session = self._session or boto3.session.Session(region_name=self.region)
-                self._clients[service] = self._session.client(service, config=config)
-        return self._clients[service]
+        with self._one_at_a_time:
+            if service not in self._clients:
+                boto3, config = _boto3()
+                with aws_errors(f"{service} in {self.region}"):
+                    # One session for all: each reads the descriptions of the services anew.
+                    self._session = self._session or boto3.session.Session(region_name=self.region)
+                    self._clients[service] = self._session.client(service, config=config)
+            return self._clients[service]
 
     def call(self, service: str, operation: str, **parameters: Any) -> Any:
         """Ask one thing, such as `call("s3", "head_bucket", Bucket=name)`, and return the answer.

@@ -234,6 +234,46 @@ def test_status_shows_how_far_the_server_is(yolops: Workplace) -> None:
     assert "ready (12 s)" in yolops("status").out
 
 
+def checks_of(typed: Typed) -> dict[str, dict[str, Any]]:
+    return {check["check"]: check for check in typed.json["checks"]}
+
+
+def test_the_doctor_looks_at_the_server_its_certificate_its_login_and_its_boot(yolops: Workplace) -> None:
+    seen = checks_of(yolops("doctor", "--json"))
+    fine = {"Terraform", "AWS login", "clock", "platform", "state lock", "MLflow", "MLflow login", "way in", "boot"}
+    assert {name: seen[name]["findings"] for name in fine if seen[name]["verdict"] != "ok"} == {}
+    assert seen["MLflow login"]["found"] == "as root, an administrator"
+    assert seen["certificate"]["found"].startswith("believed, for ")
+    assert seen["bucket"]["findings"][0]["code"] == "bucket-forgets", "and what is wrong with it is an error"
+    assert yolops("doctor").code == 1
+
+
+def test_the_doctor_shows_no_password(yolops: Workplace) -> None:
+    done = yolops("doctor", "--json")
+    assert "canary" not in done.out + done.err
+
+
+def test_the_doctor_tells_a_wrong_login_from_everything_else(yolops: Workplace) -> None:
+    mine = {"MLFLOW_TRACKING_USERNAME": "ana", "MLFLOW_TRACKING_PASSWORD": "wrong"}
+    seen = checks_of(yolops("doctor", "--json", **mine))
+    assert "not in as ana (401)" in seen["MLflow login"]["findings"][0]["what"]
+    assert (seen["MLflow"]["verdict"], seen["backups"]["verdict"]) == ("ok", "skipped")
+
+
+def test_the_doctor_goes_on_where_terraform_or_a_login_of_aws_is_missing(yolops: Workplace) -> None:
+    seen = checks_of(yolops("doctor", "--json", YOLOPS_TERRAFORM="nowhere"))
+    assert seen["Terraform"]["findings"][0]["what"] == "nowhere: not found"
+    assert (seen["AWS login"]["verdict"], seen["bucket"]["verdict"]) == ("ok", "skipped")
+    table = yolops("doctor", YOLOPS_TERRAFORM="nowhere").out.splitlines()
+    assert [line for line in table if "not looked at" in line] == [
+        line for line in table if "not looked at, because of Terraform: platform, state lock, settings, bucket" in line
+    ], "what follows from one failure takes one line"
+    nobody = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere"}
+    seen = checks_of(yolops("doctor", "--json", **nobody, AWS_CONFIG_FILE="/nowhere"))
+    assert "there are no credentials" in seen["AWS login"]["findings"][0]["what"]
+    assert (seen["Terraform"]["verdict"], seen["boot"]["verdict"]) == ("ok", "skipped")
+
+
 def test_a_platform_that_was_made_anew_is_believed_by_its_new_root(
     yolops: Workplace, platform: Platform, address: str, files: Signed, tmp_path: Path
 ) -> None:
@@ -264,4 +304,7 @@ def test_up_ends_at_once_with_the_reason_when_the_server_could_not_start(
     assert LOG_GROUP in hint
     seen = yolops("status", "--json")
     assert (seen.code, seen.json["health"], seen.json["boot"]["phase"]) == (1, "no answer", "failed")
+    found = checks_of(yolops("doctor", "--json"))
+    assert "MLflow 3.17.2 cannot be installed: hash mismatch" in found["boot"]["findings"][0]["what"]
+    assert (found["way in"]["findings"][0]["code"], found["MLflow login"]["verdict"]) == ("port-closed", "skipped")
     platform.says("ready", "")

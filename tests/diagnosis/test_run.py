@@ -104,7 +104,7 @@ def test_what_builds_upon_a_failed_check_is_not_looked_at() -> None:
     assert found == {
         "login": ("error", ""),
         "state": ("skipped", "not looked at: see login"),
-        "bucket": ("skipped", "not looked at: see state"),
+        "bucket": ("skipped", "not looked at: see login"),
         "disk": ("ok", "all right"),
     }
 

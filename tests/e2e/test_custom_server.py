@@ -133,6 +133,14 @@ def test_its_journal_and_its_pulse_reach_cloudwatch_without_a_secret(platform: R
     assert [secret for secret in secrets(platform) if secret in said] == []
 
 
+def test_the_doctor_finds_nothing_wrong_with_a_server_that_has_booted(platform: Rehearsed) -> None:
+    checks = {check["check"]: check for check in platform.json("doctor")["checks"]}
+    assert [check for check in checks.values() if check["verdict"] in {"warning", "error"}] == []
+    assert checks["boot"]["found"].startswith("ready (")
+    assert checks["MLflow login"]["found"] == "as admin, an administrator"
+    assert {checks[name]["verdict"] for name in ("way in", "certificate", "database", "bucket")} == {"ok"}
+
+
 def test_a_killed_instance_is_replaced_by_up_with_users_runs_models_and_artifacts(platform: Rehearsed) -> None:
     arguments = ("--epochs", "1", "--imgsz", "64", "--batch", "8", "--name", "one", "--register-as", "cells")
     platform("train", "shapes/data.yaml", *arguments)

@@ -41,7 +41,7 @@ def access_to(session: Session, outputs: Outputs) -> Access:
     Raises:
         YolopsError: half a login is set, a file cannot be read, or AWS refuses.
     """
-    return Access(outputs.tracking_uri, _credentials(outputs), _trust(session, outputs))
+    return Access(outputs.tracking_uri, credentials_for(outputs), trust_of(session, outputs))
 
 
 def named_certificate() -> Path | None:
@@ -58,7 +58,12 @@ def named_certificate() -> Path | None:
     return Path(named).absolute()
 
 
-def _credentials(outputs: Outputs) -> Credentials:
+def credentials_for(outputs: Outputs) -> Credentials:
+    """Return as whom the MLflow of a platform is entered.
+
+    Raises:
+        YolopsError: half a login is set, a file cannot be read, or AWS refuses.
+    """
     kept = _kept_credentials()
     said = Credentials(
         username=os.environ.get(USERNAME) or kept.username,
@@ -84,7 +89,12 @@ def _kept_credentials() -> Credentials:
         return Credentials()
 
 
-def _trust(session: Session, outputs: Outputs) -> Trust:
+def trust_of(session: Session, outputs: Outputs) -> Trust:
+    """Return how the MLflow of a platform is known again.
+
+    Raises:
+        YolopsError: a file that was named is not there, or AWS refuses.
+    """
     if not outputs.tracking_uri.startswith("https://"):
         return SYSTEM
     place = session.workspace.simulated() if session.rehearsal else session.workspace.state

@@ -5,37 +5,46 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yolops.diagnosis import local_server, machine, packages
+from yolops.cli.access import credentials_for, named_certificate, trust_of
+from yolops.diagnosis import account, custom, local_server, machine, mlflow_server, packages, studio
 from yolops.diagnosis.check import Seen, Task
 from yolops.errors import YolopsError
+from yolops.platform.deployment import Deployment
 from yolops.platform.local import LocalPlatform
-from yolops.platform.outputs import Mode
+from yolops.platform.outputs import Mode, Outputs
+from yolops.platform.scaffold import own_address
 
 if TYPE_CHECKING:
     from yolops.cli.session import Session
+    from yolops.platform.settings import Settings
 
-SETTINGS = "settings"
+HERE_ONLY = "127.0.0.1/32"
 
 
 def tasks_of(session: Session) -> tuple[str, list[Task]]:
     """Return the name of the mode, and every check that fits it."""
-    here = machine.Here(
-        session.workspace.root, Path(tempfile.gettempdir()), _ultralytics_settings(), machine.ThisMachine()
-    )
+    named = session.named_server()
+    if named is not None:
+        return named.mode.value, [*_everywhere(session, ()), *_of_server(session, named)]
     try:
         settings = session.workspace.settings()
     except YolopsError as error:
-        return "unknown", [*_everywhere(here, ()), _broken_settings(error)]
-    if settings is not None:
-        return settings.mode.value, _everywhere(here, ("aws",))
-    return Mode.LOCAL.value, [*_everywhere(here, ("local",)), *_of_local(session)]
+        return "unknown", [*_everywhere(session, ()), _failed("settings", error)]
+    if settings is None:
+        return Mode.LOCAL.value, [*_everywhere(session, ("local",)), *_of_local(session)]
+    extras = ("aws", "rehearsal") if session.rehearsal else ("aws",)
+    return settings.mode.value, [*_everywhere(session, extras), *_of_aws(session, settings)]
 
 
-def _everywhere(here: machine.Here, extras: tuple[str, ...]) -> list[Task]:
+def _everywhere(session: Session, extras: tuple[str, ...]) -> list[Task]:
     installed = packages.installed_packages(extras)
+    here = machine.Here(
+        session.workspace.root, Path(tempfile.gettempdir()), _ultralytics_settings(), machine.ThisMachine()
+    )
     return [
         *(check.of(installed) for check in packages.CHECKS),
         *(check.of(here) for check in machine.CHECKS),
@@ -47,11 +56,39 @@ def _of_local(session: Session) -> list[Task]:
     return [check.of(local) for check in local_server.CHECKS]
 
 
-def _broken_settings(error: YolopsError) -> Task:
+def _of_server(session: Session, outputs: Outputs) -> list[Task]:
+    entrance = mlflow_server.Entrance(lambda: outputs, partial(trust_of, session), credentials_for)
+    return [check.of(entrance) for check in mlflow_server.CHECKS]
+
+
+def _of_aws(session: Session, settings: Settings) -> list[Task]:
+    # What is not installed is found out by a check, and not by building what it checks.
+    binary = os.environ.get("YOLOPS_TERRAFORM") or "terraform"
+    try:
+        certificate = named_certificate()
+    except YolopsError as error:
+        return [_failed("certificate", error)]
+    said: list[str] = []
+    deployment = Deployment(
+        session.workspace, settings, binary, rehearsal=session.rehearsal, say=said.append, certificate=certificate
+    )
+    entrance = mlflow_server.Entrance(deployment.outputs, partial(trust_of, session), credentials_for)
+    cloud = account.Cloud(settings, deployment.aws, deployment.terraform, entrance)
+    tasks = [check.of(cloud) for check in account.CHECKS]
+    tasks += [check.of(entrance) for check in mlflow_server.CHECKS]
+    if settings.mode is Mode.STUDIO:
+        domain = studio.Studio(settings, deployment.aws, deployment.terraform, entrance)
+        return [*tasks, *(check.of(domain) for check in studio.CHECKS)]
+    address = (lambda: HERE_ONLY) if session.rehearsal else own_address
+    server = custom.Custom(settings, deployment.aws, deployment.terraform, entrance, address)
+    return [*tasks, *(check.of(server) for check in custom.CHECKS)]
+
+
+def _failed(name: str, error: YolopsError) -> Task:
     def look() -> Seen:
         raise error
 
-    return Task(SETTINGS, look)
+    return Task(name, look)
 
 
 def _ultralytics_settings() -> Path:

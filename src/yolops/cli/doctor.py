@@ -9,9 +9,10 @@ import typer
 from yolops.cli.session import Json, session_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rich.table import Table
+    from rich.text import Text
 
     from yolops.diagnosis.check import Outcome
 
@@ -43,17 +44,25 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
 
 def _table(outcomes: Sequence[Outcome]) -> Table:
     """Return what was seen: a line for each finding, or for each check without one."""
-    from rich.text import Text
-
     from yolops.cli.console import table
 
-    rows: list[tuple[object, ...]] = []
-    for outcome in outcomes:
-        if not outcome.findings:
-            verdict = outcome.verdict.value
-            rows.append((outcome.check, Text(verdict, COLORS[verdict]), outcome.found, ""))
-        for finding in outcome.findings:
-            severity = finding.severity.value
-            where = "" if finding.where == outcome.check else f"{finding.where}: "
-            rows.append((outcome.check, Text(severity, COLORS[severity]), f"{where}{finding.what}", finding.fix))
+    rows = [row for outcome in outcomes if not outcome.because_of for row in _rows(outcome)]
+    for cause in dict.fromkeys(outcome.because_of for outcome in outcomes if outcome.because_of):
+        left_out = [outcome.check for outcome in outcomes if outcome.because_of == cause]
+        what = f"not looked at, because of {cause}: {', '.join(left_out)}"
+        rows.append((f"{len(left_out)} more", _colored("skipped"), what, ""))
     return table("check", "", "what", "what to do", rows=rows)
+
+
+def _rows(outcome: Outcome) -> Iterator[tuple[object, ...]]:
+    if not outcome.findings:
+        yield outcome.check, _colored(outcome.verdict.value), outcome.found, ""
+    for finding in outcome.findings:
+        where = "" if finding.where == outcome.check else f"{finding.where}: "
+        yield outcome.check, _colored(finding.severity.value), f"{where}{finding.what}", finding.fix
+
+
+def _colored(word: str) -> Text:
+    from rich.text import Text
+
+    return Text(word, COLORS[word])

@@ -73,7 +73,7 @@ class Session:
         """
         from yolops.platform.local import LocalPlatform
 
-        if named := self._named_server():
+        if named := self.named_server():
             return named
         settings = self.workspace.settings()
         if settings is None:
@@ -90,7 +90,7 @@ class Session:
         """
         from yolops.platform.local import LocalPlatform
 
-        if named := self._named_server():
+        if named := self.named_server():
             console.note(f"MLflow: {named.tracking_uri}")
             return named
         if self.workspace.settings() is not None:
@@ -121,7 +121,12 @@ class Session:
             console.note(f"{error.message}; what a run says is kept until it does")
         return outputs
 
-    def _named_server(self) -> Outputs | None:
+    def named_server(self) -> Outputs | None:
+        """Return the server that was named instead of the workspace's own; None where none was.
+
+        Raises:
+            UsageError: what was named is no address.
+        """
         from yolops.platform.outputs import Mode, Outputs
 
         uri = self.tracking_uri.rstrip("/")

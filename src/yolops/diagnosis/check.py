@@ -58,6 +58,7 @@ class Outcome:
         found: what is there, or why nothing was looked at, in one line.
         findings: what is wrong.
         seconds: how long it took.
+        because_of: the check whose failure left nothing to look at here.
     """
 
     check: str
@@ -65,6 +66,7 @@ class Outcome:
     found: str
     findings: tuple[Finding, ...] = ()
     seconds: float = 0.0
+    because_of: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values, for `--json`."""

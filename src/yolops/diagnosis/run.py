@@ -47,7 +47,9 @@ def run(tasks: Sequence[Task], tell: Callable[[int, int], object] = lambda _done
         for task in [task for task in waiting if done.keys() >= known & set(task.needs)]:
             waiting.remove(task)
             if failed := [name for name in task.needs if name in known and done[name].verdict in FAILED]:
-                done[task.name] = Outcome(task.name, Verdict.SKIPPED, f"not looked at: see {failed[0]}")
+                cause = done[failed[0]].because_of or failed[0]
+                seen = f"not looked at: see {cause}"
+                done[task.name] = Outcome(task.name, Verdict.SKIPPED, seen, because_of=cause)
                 continue
             deadlines[task.name] = time.monotonic() + task.patience_s
             threading.Thread(target=lambda task=task: answers.put(_look(task)), daemon=True).start()

@@ -51,24 +51,45 @@ def take_over(terraform: Terraform) -> Lock | None:
     return _take_local(terraform.directory) if bucket is None else _take_remote(terraform, bucket)
 
 
+def held(directory: Path) -> tuple[Lock, bool | None] | None:
+    """Return the lock and whether its owner lives, where that can be told from here; changes nothing."""
+    bucket = _backend(directory)
+    if bucket is not None:
+        lock = _remote(bucket)
+        return None if lock is None else (lock, None)
+    lock = _local(directory)
+    return None if lock is None else (lock, _is_locked(directory / STATE))
+
+
 def _take_local(directory: Path) -> Lock | None:
-    note = directory / NOTE
-    try:
-        lock = _parse(note.read_bytes())
-    except OSError:
+    lock = _local(directory)
+    if lock is None:
         return None
-    state = directory / STATE
-    if state.exists():
-        with state.open("r+b") as stream:
-            try:
-                fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise _alive(lock) from error
-    note.unlink(missing_ok=True)
+    if _is_locked(directory / STATE):
+        raise _alive(lock)
+    (directory / NOTE).unlink(missing_ok=True)
     return lock
 
 
-def _take_remote(terraform: Terraform, backend: dict[str, Any]) -> Lock | None:
+def _local(directory: Path) -> Lock | None:
+    try:
+        return _parse((directory / NOTE).read_bytes())
+    except OSError:
+        return None
+
+
+def _is_locked(state: Path) -> bool:
+    if not state.exists():
+        return False
+    with state.open("r+b") as stream:
+        try:
+            fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
+def _remote(backend: dict[str, Any]) -> Lock | None:
     aws = Aws(backend["region"])
     try:
         answer = aws.call("s3", "get_object", Bucket=backend["bucket"], Key=f"{backend['key']}.tflock")
@@ -76,7 +97,13 @@ def _take_remote(terraform: Terraform, backend: dict[str, Any]) -> Lock | None:
         if error.absent:
             return None
         raise
-    lock = _parse(answer["Body"].read())
+    return _parse(answer["Body"].read())
+
+
+def _take_remote(terraform: Terraform, backend: dict[str, Any]) -> Lock | None:
+    lock = _remote(backend)
+    if lock is None:
+        return None
     machine = lock.who.rpartition("@")[2]
     if machine != socket.gethostname():
         raise YolopsError(

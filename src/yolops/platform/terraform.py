@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 ENVIRONMENT = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1", "GOGC": "400"}
 # Reading a state or a plan; the provider may have to be started for its schema.
 READ_PATIENCE_S = 300.0
+VERSION_PATIENCE_S = 15.0
 NO_CHANGE, CHANGES = 0, 2
 MEND = "mend what it names, then try again"
 GO_ON = "mend what it names, then go on with `yolops up`; if something exists already: yolops recover"
@@ -49,6 +50,20 @@ class Terraform:
         self._plan_file = records / "plan"
         self._initialised = records / "initialised"
         self._unfinished = records / "unfinished"
+
+    def version(self) -> str:
+        """Return the version of the program.
+
+        Raises:
+            YolopsError: it is not installed, or does not run.
+        """
+        done = process.run([self._binary, "version", "-json"], env=ENVIRONMENT, timeout=VERSION_PATIENCE_S)
+        try:
+            return str(json.loads(done.stdout)["terraform_version"])
+        except (ValueError, KeyError) as error:
+            raise YolopsError(
+                f"{self._binary}: does not tell its version", "install Terraform 1.11 or newer"
+            ) from error
 
     def init(self) -> None:
         """Fetch providers and modules, unless that was done for the code as it is.

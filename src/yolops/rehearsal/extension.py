@@ -17,12 +17,26 @@ from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.models.subnets import Subnet
 from moto.moto_server.werkzeug_app import create_backend_app
 from moto.rds.models import DBParameterGroup
+from moto.rds.responses import RDSResponse
 from moto.s3.models import FakeBucket
 from moto.sagemaker.models import SageMakerModelBackend
 from moto.sagemaker.responses import SageMakerResponse
+from moto.servicequotas.responses import ServiceQuotasResponse
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
-from yolops.rehearsal import addresses, autoscaling, budgets, corrections, domains, mlflow, resources, spaces, tags
+from yolops.rehearsal import (
+    addresses,
+    autoscaling,
+    budgets,
+    corrections,
+    domains,
+    maintenance,
+    mlflow,
+    quotas,
+    resources,
+    spaces,
+    tags,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +61,9 @@ def install(managed: ManagedMlflow) -> None:
     _put(ElasticAddressBackend, "allocate_address", allocate_address)
     _install_corrections()
     _put(AutoScalingResponse, "start_instance_refresh", _method(autoscaling.start_instance_refresh))
+    for answer in (maintenance.describe_pending_maintenance_actions, maintenance.describe_db_major_engine_versions):
+        _put(RDSResponse, answer.__name__, answer)
+    _put(ServiceQuotasResponse, "list_service_quotas", quotas.list_service_quotas)
     for operation in (
         budgets.create_budget,
         budgets.update_budget,
