@@ -200,6 +200,7 @@ class Cloud:
         files = {f"/opt/mlflow/lib/yolops_server/{path.name}": path.read_text() for path in package.glob("*.py")}
         files |= {f"/etc/systemd/system/{path.name}": _filled(path) for path in SOURCE.glob("systemd/mlflow*")}
         files["/etc/nginx/nginx.conf"] = _filled(SOURCE / "nginx.conf")
+        files["/etc/nginx/mlflow.conf"] = (SOURCE / "mlflow.conf").read_text()
         drop_in = "/etc/systemd/system/nginx.service.d/certificate.conf"
         files[drop_in] = (SOURCE / "systemd/nginx-certificate.conf").read_text()
         files |= {f"/opt/mlflow/{name}": (SOURCE / name).read_text() for name in ("requirements.txt", "setup")}
@@ -213,7 +214,7 @@ class Cloud:
             "write_files": [{"path": path, "content": content} for path, content in first.items()],
             "runcmd": [
                 ["env", "PYTHONPATH=/opt/mlflow/lib", "python3", "-m", "yolops_server.fetch"],
-                ["/opt/mlflow/setup", REGION, "ssh", PORTS["port"]],
+                ["/opt/mlflow/setup", REGION, "ssh", PORTS["port"], ""],
             ],
         }
         return "#cloud-config\n" + yaml.safe_dump(config)

@@ -120,7 +120,7 @@ variable "high_availability" {
 
 variable "domain_name" {
   type        = string
-  description = "Name under which people reach the server, for example `mlflow.example.com`; the address AWS gives when empty."
+  description = "Name under which people reach the server, for example `mlflow.example.com`; the address AWS gives when empty. In a Route 53 zone of this account it is published, and the single server gets a certificate of Let's Encrypt, whose terms you agree to."
   default     = ""
   nullable    = false
 

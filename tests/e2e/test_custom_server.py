@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ pytestmark = [
     pytest.mark.timeout(1500),
 ]
 MOST_USER_DATA = 16384
+NAME = "mlflow.example.com"
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +170,30 @@ def test_it_comes_back_after_a_reboot_by_itself(platform: Rehearsed) -> None:
     assert eventually(lambda: not _answers(platform), seconds=60)
     assert eventually(lambda: _answers(platform), seconds=120)
     assert platform.json("status")["boot"]["phase"] == "ready"
+
+
+def test_until_a_public_authority_signs_the_name_is_served_all_the_same_and_the_boot_says_why(
+    platform: Rehearsed,
+) -> None:
+    host, _, port = platform.outputs()["tracking_uri"].removeprefix("https://").partition(":")
+    platform.client("route53").create_hosted_zone(Name="example.com", CallerReference="1")
+    platform.settings(domain_name=f'"{NAME}"')
+    platform("up", "--yes", "--no-wait")  # nothing here leads the name to the server
+    assert platform.outputs()["tracking_uri"] == f"https://{NAME}:5000"
+
+    stream = f"boot/{instance(platform)}"
+    said = eventually(lambda: [line for line in events(platform, stream) if "public certificate" in line], seconds=300)
+    report = json.loads(said[-1])
+    assert report["phase"] == "ready"
+    assert f"no new public certificate for {NAME}" in report["reason"]
+    assert "a rehearsal has no public authority" in report["reason"]
+    with (
+        socket.create_connection((host, int(port)), timeout=30) as plain,
+        ssl.create_default_context(cafile=root_of(platform)).wrap_socket(plain, server_hostname=NAME) as secure,
+    ):
+        secure.sendall(f"GET / HTTP/1.1\r\nHost: {NAME}:{port}\r\nConnection: close\r\n\r\n".encode())
+        assert secure.makefile("rb").readline().split()[1] == b"401"
+    assert platform.json("plan")["empty"], platform("plan")
 
 
 def _answers(platform: Rehearsed) -> bool:

@@ -94,12 +94,14 @@ def _conditions(statement: Document) -> Iterator[tuple[str, Document]]:
             del others[operator][key]
             left = {one: pairs for one, pairs in others.items() if pairs}
             yield f"no condition on {key}", {"Condition": left or None}
-            yield f"{operator}IfExists {key}", {"Condition": {**left, f"{operator}IfExists": {key: values}}}
-            if operator.startswith("String"):
-                yield f"any {key}", {"Condition": {**left, "StringLike": {key: "*"}}}
+            if operator != "Null":
+                yield f"{operator}IfExists {key}", {"Condition": {**left, f"{operator}IfExists": {key: values}}}
+            if "String" in operator:
+                like = operator.replace("StringEquals", "StringLike")
+                yield f"any {key}", {"Condition": {**left, like: {key: "*"}}}
                 for one in [one for one in listed(values) if "/" in one or ":" in one]:
                     shorter = re.split(r"[/:][^/:]*$", one)[0] + "*"
-                    yield f"{key} {shorter}", {"Condition": {**left, "StringLike": {key: [*listed(values), shorter]}}}
+                    yield f"{key} {shorter}", {"Condition": {**left, like: {key: [*listed(values), shorter]}}}
 
 
 def _principals(statement: Document) -> Iterator[tuple[str, Document]]:

@@ -15,6 +15,7 @@ from tests.policies.rendering import (
     DOMAIN,
     EC2,
     HERE,
+    HOST,
     KEY,
     LOGS,
     PROJECT,
@@ -22,6 +23,7 @@ from tests.policies.rendering import (
     SECRET,
     SERVER,
     SUBNETS,
+    ZONE,
 )
 from tests.policies.simulator import Request
 
@@ -52,6 +54,13 @@ def on(resource: str, actions: str, /, **context: str) -> list[Request]:
 
 def listing(*prefixes: str) -> list[Request]:
     return [one for prefix in prefixes for one in on(BUCKET, "s3: ListBucket", s3__prefix=prefix)]
+
+
+def challenge(name: str, kind: str, action: str) -> list[Request]:
+    """Return the request to change a record in the zone of the domain name."""
+    asked = {"NormalizedRecordNames": name, "RecordTypes": kind, "Actions": action}
+    context = {f"route53__ChangeResourceRecordSets{key}": value for key, value in asked.items()}
+    return on(f"arn:aws:route53:::hostedzone/{ZONE}", "route53: ChangeResourceRecordSets", **context)
 
 
 def assumed_by(service: str) -> list[Request]:
@@ -235,6 +244,10 @@ NEEDS = {
             *on(ARTIFACT, "s3: GetObjectVersion"),
             *on(SECRET, "secretsmanager: GetSecretValue"),
             *on(f"{SERVER_LOGS}server", "logs: CreateLogStream PutLogEvents"),
+            *challenge(f"_acme-challenge.{HOST}", "TXT", "UPSERT"),
+            *challenge(f"_acme-challenge.{HOST}", "TXT", "DELETE"),
+            *on("*", "route53: ListHostedZones"),
+            *on("arn:aws:route53:::change/C0", "route53: GetChange"),
             *on(INSTANCE, "ssm: UpdateInstanceInformation"),
             *on("*", "ssmmessages: CreateControlChannel CreateDataChannel OpenControlChannel OpenDataChannel"),
         ],

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from tests.policies.needs import GITHUB, ISSUER, Needs, on
-from tests.policies.rendering import ACCOUNT, APP, BUCKET, DOMAIN, EC2, HERE, KEY, PROJECT, ROLE
+from tests.policies.rendering import ACCOUNT, APP, BUCKET, DOMAIN, EC2, HERE, HOST, KEY, PROJECT, ROLE
 from tests.policies.simulator import Request
 
 OTHER_ACCOUNT, OTHER_REGION = "999900001111", "eu-west-3"
@@ -20,7 +21,8 @@ NEIGHBOURS = {
         *("pytorch-training", "hostedzone/Z0", KEY[-12:]),
     )
 }
-OTHER_VALUES = {
+RECORDS = "route53:ChangeResourceRecordSets"
+OTHER_VALUES: dict[str, list[Any]] = {
     "s3:prefix": ["", "private/", "datasets-old/", "jobs-old/", "mlflow-old/", "old/mlflow/"],
     "iam:PassedToService": ["lambda.amazonaws.com", "glue.amazonaws.com"],
     "iam:AWSServiceName": ["organizations.amazonaws.com"],
@@ -31,6 +33,12 @@ OTHER_VALUES = {
     "aws:RequestTag/Project": ["acme"],
     "ec2:CreateAction": ["CreateImage"],
     "sagemaker:TaggingAction": ["CreateEndpoint"],
+    f"{RECORDS}NormalizedRecordNames": [
+        *(HOST, f"_acme-challenge.{HOST.partition('.')[2]}", f"x._acme-challenge.{HOST}"),
+        [f"_acme-challenge.{HOST}", HOST],
+    ],
+    f"{RECORDS}RecordTypes": ["A", "NS", ["TXT", "CNAME"]],
+    f"{RECORDS}Actions": ["CREATE", ["UPSERT", "CREATE"]],
     "aws:SourceAccount": [OTHER_ACCOUNT],
     f"{ISSUER}:aud": ["https://github.com/acme"],
     f"{ISSUER}:sub": [
@@ -85,7 +93,8 @@ def siblings(arn: str, *, whole_project: bool = False) -> Iterator[str]:
             yield f"{name}/{rest}"
         return
     head, service, region, account, name = re.fullmatch(r"(arn:aws):([^:]+):([^:]*):([^:]*):(.+)", arn).groups()  # type: ignore[union-attr]
-    yield ":".join((head, service, region, OTHER_ACCOUNT, name))
+    if account:
+        yield ":".join((head, service, region, OTHER_ACCOUNT, name))
     if region:
         yield ":".join((head, service, OTHER_REGION, account, name))
     for own, other in (PROJECTS if whole_project else PROJECTS | NEIGHBOURS).items():

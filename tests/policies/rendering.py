@@ -33,6 +33,7 @@ SERVER = f"arn:aws:sagemaker:{HERE}:mlflow-tracking-server/{PROJECT}-mlflow"
 SECRET = f"arn:aws:secretsmanager:{HERE}:secret:{PROJECT}-mlflow-AbCdEf"
 LOGS = f"arn:aws:logs:{HERE}:log-group"
 EC2 = f"arn:aws:ec2:{HERE}"
+ZONE, HOST = "Z0", "mlflow.example.com"
 SUBNETS = [f"subnet-{kind}{zone}" for kind in ("0a", "0b") for zone in "12"]
 
 # role in the configuration: its name in AWS
@@ -70,6 +71,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "data.aws_ssm_parameters_by_path.platform": {"names": [], "values": []},
     "module.network.data.aws_availability_zones.available": {"names": ["us-east-1a", "us-east-1b"]},
     "module.custom[0].data.aws_ami.debian": {"id": "ami-0abc"},
+    "module.custom[0].data.aws_route53_zones.all": {"ids": [ZONE]},
+    "module.custom[0].data.aws_route53_zone.candidate": {"name": "example.com.", "zone_id": ZONE},
 }
 # every option that gives a role more
 VARIABLES: dict[str, dict[str, Any]] = {
@@ -78,6 +81,7 @@ VARIABLES: dict[str, dict[str, Any]] = {
         "admin_access": "ssm",
         "office_hours": {"start": "08:00", "stop": "19:00"},
         "github_repository": "acme/detector",
+        "domain_name": HOST,
     },
     "studio-app": {"deployment_mode": "studio", "studio_mlflow": "app"},
     "studio-server": {"deployment_mode": "studio", "studio_mlflow": "tracking_server"},

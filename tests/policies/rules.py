@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from tests.policies.rendering import BUCKET, DOMAIN, KEY, PROJECT, ROLE
+from tests.policies.rendering import BUCKET, DOMAIN, KEY, PROJECT, ROLE, ZONE
 from tests.policies.simulator import Document, listed
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html, both without white space
@@ -49,6 +49,7 @@ NAMELESS = {
     # of the deploy role
     rf"arn:aws:ec2:[^*]*:({'|'.join(NEW)})/\*": "not there yet when it is asked for, so it has neither name nor tag",
     r"arn:aws:elasticloadbalancing:[^*]*:targetgroup/mlf-\*": "AWS leaves six letters for the name",
+    rf"arn:aws:route53:::hostedzone/{ZONE}": "the zone of the domain name that the user gives",
     r"arn:aws:route53:::(change|hostedzone)/\*": "the zone is the user's, found by the domain name",
     r"arn:aws:iam::\d+:oidc-provider/token\.actions\.githubusercontent\.com": "the one that GitHub has in an account",
     r"arn:aws:iam::\d+:role/aws-service-role/\*": "a condition names the services",

@@ -35,6 +35,17 @@ EQUIVALENT = [
         r"Action (s3:(List)?)?\*|NotAction",
         "only listing objects knows a prefix as well, and that is granted there",
     ),
+    (
+        "certificate/Record",
+        r"Action (route53:(Change)?)?\*|NotAction",
+        "no other action knows of records, and each must for the conditions to hold",
+    ),
+    ("certificate/Record", r"ForAllValues:StringEqualsIfExists .*", "the condition on Null wants each to be there"),
+    (
+        "certificate/Published",
+        r"NotAction|NotResource|Resource .*",
+        "a change can only be got, and nothing else is got so",
+    ),
     ("studio-user/PassTrainingRole", r"Action (iam:(Pass)?)?\*|NotAction", "no other action knows to whom a role goes"),
 ]
 

@@ -81,3 +81,11 @@ def test_nginx_answers_to_its_names_and_takes_requests_from_its_own_pages_only()
         '"https://localhost" 0;',
         '"https://localhost:5000" 0;',
     ]
+    assert files["public.conf"] == ""
+
+
+def test_the_public_name_has_a_server_of_its_own_with_its_own_certificate() -> None:
+    files = nginx_files(["mlflow.example.com", "203.0.113.7"], 5000, "mlflow.example.com")
+    assert files["names.conf"] == "server_name 203.0.113.7;\n"
+    assert "  server_name mlflow.example.com;\n  ssl_certificate /run/mlflow-tls/public.pem;\n" in files["public.conf"]
+    assert '"https://mlflow.example.com:5000" 0;' in files["origins.conf"]

@@ -7,6 +7,7 @@ for each name when it is first asked for, since a bucket's name is part of a hos
 from __future__ import annotations
 
 import hashlib
+import json
 import ssl
 import threading
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from yolops.platform.ports import LOOPBACK
+from yolops.rehearsal.virtual_network import PUBLIC_AUTHORITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -54,7 +56,7 @@ class AwsNames:
                 super().finish()
                 self.request.close()
 
-        served = with_trust_store(application, authority)
+        served = without_public_authority(with_trust_store(application, authority))
         self._server = make_server(LOOPBACK, 0, served, threaded=True, request_handler=TlsHandler)
         self._server.daemon_threads = True  # type: ignore[attr-defined] # of the threaded server
         self.port = int(self._server.server_address[1])
@@ -105,6 +107,22 @@ def with_trust_store(application: Application, authority: Authority) -> Callable
             return answer
         body = authority.root.read_bytes()
         start_response("200 OK", [("Content-Type", "application/x-pem-file"), ("Content-Length", str(len(body)))])
+        return [body]
+
+    return serve
+
+
+def without_public_authority(application: Application) -> Callable[..., Iterable[bytes]]:
+    """Return an application that also says, as RFC 8555 has it (section 6.7), why Let's Encrypt cannot be asked."""
+    problem = {"type": "urn:ietf:params:acme:error:serverInternal", "detail": "a rehearsal has no public authority"}
+
+    def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if not environ.get("HTTP_HOST", "").endswith(PUBLIC_AUTHORITY):
+            answer: Iterable[bytes] = application(environ, start_response)
+            return answer
+        body = json.dumps(problem).encode()
+        headers = [("Content-Type", "application/problem+json"), ("Content-Length", str(len(body)))]
+        start_response("503 Service Unavailable", headers)
         return [body]
 
     return serve

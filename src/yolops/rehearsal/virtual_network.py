@@ -6,8 +6,9 @@ Everything is inside one network namespace that lives as long as its processes, 
 addresses, nothing of this machine's own network is changed, and nothing is left when they end, however they end.
 
 An instance reaches the internet, as it would in AWS, and of this machine exactly what stands for AWS: its host names
-lead to an address of the namespace, from where nft hands connections on to ports of 127.0.0.1. The rest of 127.0.0.1 is
-out of reach. Nothing of this machine reaches an instance but through the namespace (`elastic_address.py`).
+lead to an address of the namespace, from where nft hands connections on to ports of 127.0.0.1. So do those of Let's
+Encrypt, which must not be asked in vain for a name that may be a real one. The rest of 127.0.0.1 is out of reach.
+Nothing of this machine reaches an instance but through the namespace (`elastic_address.py`).
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ PROGRAMS: Mapping[str, str] = {
     "slirp4netns": "slirp4netns",
 }
 METADATA = "169.254.169.254"
-AWS_DOMAINS = ("amazonaws.com", "aws.amazon.com", "api.aws")
+PUBLIC_AUTHORITY = "letsencrypt.org"
+AWS_DOMAINS = ("amazonaws.com", "aws.amazon.com", "api.aws", PUBLIC_AUTHORITY)
 # A network for tests of equipment (RFC 2544), which no VPC has: the namespace's own, and what stands for services.
 OUTSIDE = IPv4Network("198.18.0.0/24")
 THIS_MACHINE, NAME_SERVER = OUTSIDE[2], OUTSIDE[3]

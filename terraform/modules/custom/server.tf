@@ -30,6 +30,7 @@ locals {
     bucket       = var.bucket_name
     prefix       = "mlflow"
     log_group    = aws_cloudwatch_log_group.server.name
+    public_name  = local.public_name
     files_key    = aws_s3_object.server_files.key
     files_sha256 = sha256(local.server_bundle)
   })
@@ -40,6 +41,7 @@ locals {
     { for name in fileset(local.server_source, "systemd/mlflow*") : "/etc/systemd/system/${basename(name)}" => templatefile("${local.server_source}/${name}", local.server_ports) },
     {
       "/etc/nginx/nginx.conf"                                = templatefile("${local.server_source}/nginx.conf", local.server_ports)
+      "/etc/nginx/mlflow.conf"                               = file("${local.server_source}/mlflow.conf")
       "/etc/systemd/system/nginx.service.d/certificate.conf" = file("${local.server_source}/systemd/nginx-certificate.conf")
       "/opt/mlflow/requirements.txt"                         = file("${local.server_source}/requirements.txt")
       "/opt/mlflow/setup"                                    = file("${local.server_source}/setup")
@@ -53,7 +55,7 @@ locals {
     )
     runcmd = [
       ["env", "PYTHONPATH=/opt/mlflow/lib", "python3", "-m", "yolops_server.fetch"],
-      ["/opt/mlflow/setup", local.region, var.admin_access, tostring(local.port)],
+      ["/opt/mlflow/setup", local.region, var.admin_access, tostring(local.port), local.public_name],
     ]
   }
   # Not compressed as a whole: an imported instance would be made anew, since the provider reads that back as something else.

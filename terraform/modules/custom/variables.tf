@@ -116,7 +116,7 @@ variable "high_availability" {
 
 variable "domain_name" {
   type        = string
-  description = "Name people use for the server, for example mlflow.example.com; empty for the address AWS gives."
+  description = "Name people use for the server, for example mlflow.example.com; empty for the address AWS gives. Published, and certified by Let's Encrypt for the single server, where this account keeps its Route 53 zone."
   default     = ""
   nullable    = false
 }

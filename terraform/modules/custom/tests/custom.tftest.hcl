@@ -184,6 +184,39 @@ run "each_option_does_what_it_says" {
   }
 
   assert {
+    condition = (
+      local.server.public_name == "mlflow.example.com"
+      && local.cloud_config.runcmd[1][4] == "mlflow.example.com"
+    )
+    error_message = "The server must be told for which name it asks Let's Encrypt."
+  }
+
+  assert {
+    condition = one([
+      for statement in jsondecode(data.aws_iam_policy_document.certificate["name"].json).Statement : statement
+      if statement.Sid == "Record"
+      ]) == {
+      Sid      = "Record"
+      Effect   = "Allow"
+      Action   = "route53:ChangeResourceRecordSets"
+      Resource = "arn:aws:route53:::hostedzone/Z1"
+      Condition = {
+        "ForAllValues:StringEquals" = {
+          "route53:ChangeResourceRecordSetsNormalizedRecordNames" = "_acme-challenge.mlflow.example.com"
+          "route53:ChangeResourceRecordSetsRecordTypes"           = "TXT"
+          "route53:ChangeResourceRecordSetsActions"               = ["DELETE", "UPSERT"]
+        }
+        Null = {
+          "route53:ChangeResourceRecordSetsNormalizedRecordNames" = "false"
+          "route53:ChangeResourceRecordSetsRecordTypes"           = "false"
+          "route53:ChangeResourceRecordSetsActions"               = "false"
+        }
+      }
+    }
+    error_message = "The server may write the one record that Let's Encrypt asks for, into the one zone."
+  }
+
+  assert {
     condition     = output.tracking_uri == "https://mlflow.example.com:5000"
     error_message = "People use the name."
   }
@@ -211,6 +244,11 @@ run "people_come_in_from_allowed_cidrs_only" {
   assert {
     condition     = length(aws_route53_record.server) == 0
     error_message = "No zone of this account owns the name."
+  }
+
+  assert {
+    condition     = local.public_name == "" && length(aws_iam_role_policy.certificate) == 0
+    error_message = "Who keeps the name elsewhere cannot prove it by a record here, and needs no right for it."
   }
 
   assert {
@@ -285,6 +323,11 @@ run "high_availability_has_two_servers_and_a_standby" {
   assert {
     condition     = length(aws_route53_record.server["name"].alias) == 1
     error_message = "The name leads to the load balancer."
+  }
+
+  assert {
+    condition     = local.public_name == "" && length(aws_iam_role_policy.certificate) == 0
+    error_message = "The load balancer has a certificate of ACM, so the servers ask for none."
   }
 }
 

@@ -1,4 +1,4 @@
-"""The server's own certificate authority, the certificate it answers with, and where clients find the root.
+"""The server's own certificate authority, the certificates it answers with, and where clients find the root.
 
 The key of the authority is derived from a seed in the server's secret: every server of a platform, and the one that
 takes its place, has the same authority, and nothing has to be kept or written back. The root is published in the
@@ -18,23 +18,34 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from yolops_server import public_certificate
+from yolops_server.keys import derived_key, in_pem
 from yolops_server.settings import fetch_secret, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from yolops_server.settings import Secret, Settings
 
 # The same dates and the same number each time: one root, byte for byte.
 FROM, UNTIL = datetime(2026, 1, 1, tzinfo=UTC), datetime(2056, 1, 1, tzinfo=UTC)
 # Browsers refuse what lasts longer; a timer makes a new one each month.
 LASTS = timedelta(days=397)
 EARLIER = timedelta(days=1)
-# The order of the group P-256 (SEC 2, section 2.4.2); a private key is a number below it.
-ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-NGINX_NAMES, NGINX_ORIGINS = "names.conf", "origins.conf"
+NGINX_NAMES, NGINX_PUBLIC, NGINX_ORIGINS = "names.conf", "public.conf", "origins.conf"
+# Beside the servers in nginx.conf, which say the rest.
+PUBLIC_SERVER = """\
+server {{
+  listen {port} ssl;
+  server_name {name};
+  ssl_certificate /run/mlflow-tls/public.pem;
+  ssl_certificate_key /run/mlflow-tls/public.key;
+  include /etc/nginx/mlflow.conf;
+}}
+"""
 
 
 @dataclass(frozen=True)
@@ -57,9 +68,7 @@ def authority(seed: str, project: str) -> Authority:
         seed: a secret of at least 128 bits.
         project: the name of the platform, which the certificate carries.
     """
-    # 16 bytes more than the key has, so that the remainder favours no number (RFC 9380, section 5.1).
-    drawn = HKDF(SHA256(), 48, salt=None, info=b"yolops certificate authority").derive(seed.encode())
-    key = ec.derive_private_key(int.from_bytes(drawn, "big") % (ORDER - 1) + 1, ec.SECP256R1())
+    key = derived_key(seed, "certificate authority")
     public = key.public_key()
     identifier = x509.SubjectKeyIdentifier.from_public_key(public)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"MLflow of {project}")])
@@ -104,8 +113,7 @@ def issue(signer: Authority, names: Iterable[str], now: datetime) -> tuple[bytes
         .add_extension(identifier, critical=False)
         .sign(signer.key, SHA256())
     )
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return certificate.public_bytes(Encoding.PEM), private
+    return certificate.public_bytes(Encoding.PEM), in_pem(key)
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -117,12 +125,19 @@ def write_private(path: Path, content: bytes) -> None:
     draft.replace(path)
 
 
-def nginx_files(names: list[str], port: int) -> dict[str, str]:
-    """Return what nginx includes: who it answers as, and which pages may send requests here."""
+def nginx_files(names: list[str], port: int, public: str = "") -> dict[str, str]:
+    """Return what nginx includes: who it answers as, and which pages may send requests here.
+
+    Args:
+        names: every name and address.
+        port: where it listens.
+        public: the one of the names that `public.pem` is for; empty where there is none.
+    """
     listed = [name for name in names if name]
     origins = {f"https://{name}{suffix}" for name in listed for suffix in ("", f":{port}")}
     return {
-        NGINX_NAMES: f"server_name {' '.join(listed)};\n",
+        NGINX_NAMES: f"server_name {' '.join(name for name in listed if name != public)};\n",
+        NGINX_PUBLIC: PUBLIC_SERVER.format(port=port, name=public) if public else "",
         NGINX_ORIGINS: "".join(f'"{origin}" 0;\n' for origin in ["", *sorted(origins)]),
     }
 
@@ -132,20 +147,41 @@ def main() -> None:
     import boto3
 
     settings = read_settings()
-    signer = authority(fetch_secret(settings).authority_seed, settings.project)
-    certificate, key = issue(signer, settings.names(), datetime.now(UTC))
+    secret, now = fetch_secret(settings), datetime.now(UTC)
+    signer = authority(secret.authority_seed, settings.project)
+    certificate, key = issue(signer, settings.names(), now)
     root = signer.root.public_bytes(Encoding.PEM)
     place = Path(settings.tls)
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_private(place / "server.key", key)
     write_private(place / "server.pem", certificate + root)
     write_private(place / "ca.pem", root)
-    for name, text in nginx_files(settings.names(), settings.port).items():
+    public = settings.public_name if _write_public(settings, secret, place, now) else ""
+    for name, text in nginx_files(settings.names(), settings.port, public).items():
         (place / name).write_text(text, encoding="utf-8")
     boto3.client("s3", region_name=settings.region).put_object(
         Bucket=settings.bucket, Key=settings.root_key, Body=root, ContentType="application/x-pem-file"
     )
     print(f"certificate for {', '.join(settings.names())}; root {hashlib.sha256(root).hexdigest()}")
+    if settings.public_name:
+        print(f"{settings.public_name}: {'a public certificate' if public else 'no public certificate yet'}")
+
+
+def _write_public(settings: Settings, secret: Secret, place: Path, now: datetime) -> bool:
+    """Write the public certificate and its key; return whether there is one."""
+    if not settings.public_name:
+        return False
+    key = public_certificate.key_of(secret.authority_seed)
+    try:
+        chain = public_certificate.kept(settings)
+    except Exception as error:  # noqa: BLE001 - the server has a certificate of its own in any case
+        print(f"the public certificate cannot be fetched: {error}")
+        return False
+    if public_certificate.usable(chain, key, settings.public_name, now) is None:
+        return False
+    write_private(place / "public.key", in_pem(key))
+    write_private(place / "public.pem", chain)
+    return True
 
 
 def _alternative(name: str) -> x509.GeneralName:

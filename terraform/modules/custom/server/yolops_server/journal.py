@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 
     from yolops_server.settings import Settings
 
-SOURCES = ("mlflow.service", "nginx.service", "cloud-final.service", "mlflow-journal.service")
+SOURCES = (
+    "mlflow.service",
+    "nginx.service",
+    "cloud-final.service",
+    "mlflow-journal.service",
+    "mlflow-public-certificate.service",
+)
 CURSOR = Path("/var/lib/mlflow-journal/cursor")
 # Limits of PutLogEvents: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
 MOST_EVENTS, MOST_BYTES, EVENT_OVERHEAD, MOST_LINE = 10_000, 1_048_576, 26, 250_000

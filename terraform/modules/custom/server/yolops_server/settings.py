@@ -12,6 +12,7 @@ from typing import Any
 FILE = "/etc/mlflow/server.json"
 # Of Amazon's own bundle, which the first boot fetches.
 DATABASE_AUTHORITIES = "/opt/mlflow/rds.pem"
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Settings:
         run: the directory, in memory, for what MLflow is told anew at each start.
         tls: the same for what nginx is told, the private key among it.
         workers: how many processes MLflow is served by.
+        public_name: the one of the hosts for which a public authority is asked for a certificate; empty for none.
+        acme_directory: that authority.
         files_key: where in the bucket the other files of the server are.
         files_sha256: what they hash to.
     """
@@ -61,6 +64,8 @@ class Settings:
     run: str = "/run/mlflow"
     tls: str = "/run/mlflow-tls"
     workers: int = 2
+    public_name: str = ""
+    acme_directory: str = LETS_ENCRYPT
     files_key: str = ""
     files_sha256: str = ""
 
@@ -73,6 +78,11 @@ class Settings:
     def root_key(self) -> str:
         """Where in the bucket the certificate of its authority is published."""
         return f"{self.prefix}/server/ca.pem"
+
+    @property
+    def chain_key(self) -> str:
+        """Where in the bucket the certificate of the public name is kept, with those of its authority."""
+        return f"{self.prefix}/server/public.pem"
 
     def address(self, schema: str) -> str:
         """Return the address of a schema as SQLAlchemy wants it, without the password."""
