@@ -61,12 +61,14 @@ class Client:
         authority: the certificate of its authority.
         login: who asks.
         patience_s: how long an answer may take.
+        host: the name by which the server is asked; its address and port where that is empty.
     """
 
     port: int
     authority: Path
     login: tuple[str, str]
     patience_s: float = 30.0
+    host: str = ""
     _connection: http.client.HTTPSConnection | None = field(default=None, repr=False)
 
     def post(self, endpoint: str, **body: object) -> Reply:
@@ -86,7 +88,8 @@ class Client:
             return Reply(Outcome.REFUSED)  # nothing of it was sent
         credentials = base64.b64encode(":".join(self.login).encode()).decode()
         try:
-            connection.request(method, path, body, {**(headers or {}), "Authorization": f"Basic {credentials}"})
+            said = {"Authorization": f"Basic {credentials}"} | ({"Host": self.host} if self.host else {})
+            connection.request(method, path, body, {**(headers or {}), **said})
             answer = connection.getresponse()
             content = answer.read()
         except (OSError, http.client.HTTPException):
