@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -105,3 +107,26 @@ def test_an_operation_without_pages_has_one(monkeypatch: pytest.MonkeyPatch) -> 
     aws = Aws("eu-central-1")
     aws._clients["things"] = Client()
     assert list(aws.pages("things", "list_things", Name="x")) == [{"Name": "x"}]
+
+
+def test_the_region_of_a_bucket_is_told_to_those_who_may_not_look_into_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(403)
+            self.send_header("x-amz-bucket-region", "eu-north-1")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        for name, value in {"ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test", "MAX_ATTEMPTS": "1"}.items():
+            monkeypatch.setenv(f"AWS_{name}", value)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        try:
+            assert Aws("us-east-1").region_of("somebodys") == "eu-north-1"
+        finally:
+            server.shutdown()
+            thread.join()

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import threading
 from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolops.errors import YolopsError
@@ -18,12 +20,15 @@ if TYPE_CHECKING:
 
 CONNECT_PATIENCE_S = 10
 READ_PATIENCE_S = 60
+# For one object of many megabytes, on a slow line that several share.
+TRANSFER_PATIENCE_S = 600
 # A proxy answers with a whole page.
 MOST_TEXT = 300
 LOGIN = "log in (aws sso login, aws configure, or AWS_PROFILE), then try again"
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 INVALID = {"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "AuthFailure"}
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
+_REGION = "x-amz-bucket-region"
 # Every service has its own word for what is not there.
 ABSENT = re.compile(r"NotFound|NoSuch|NotExist|^404$|^Validation(Error|Exception)$|^ResourceNotFound|DoesNotExist")
 
@@ -114,6 +119,61 @@ class Aws:
             SigV4Auth(self._session.get_credentials(), service, self.region).add_auth(request)
         return dict(request.headers.items())
 
+    def bucket(self, name: str, prefix: str = "") -> Any:
+        """Return obstore's store of a bucket, for many objects at a time; what it raises is translated by its user.
+
+        Credentials, endpoint and certificates are those that boto3 finds.
+
+        Args:
+            name: of the bucket.
+            prefix: what all keys have in common.
+
+        Raises:
+            YolopsError: there are no credentials, or boto3 or obstore is not installed.
+        """
+        client = self.client("s3")
+        from botocore.exceptions import NoCredentialsError
+        from obstore.auth.boto3 import Boto3CredentialProvider
+        from obstore.store import S3Store
+
+        with aws_errors(f"s3 {name}"):
+            if self._session.get_credentials() is None:
+                raise NoCredentialsError
+            # botocore hands out none with less than ten minutes to live.
+            provider = Boto3CredentialProvider(self._session, ttl=timedelta(minutes=10))
+            provider()
+        endpoint = client.meta.endpoint_url
+        return S3Store(
+            name,
+            prefix=prefix or None,
+            # Said here, or obstore looks for it in variables that boto3 reads in another way, or not at all.
+            aws_endpoint_url_s3=endpoint,
+            virtual_hosted_style_request=False,
+            skip_signature=False,
+            region=self.region,
+            credential_provider=provider,
+            checksum_algorithm="SHA256",
+            client_options=_transfer_options(endpoint, self._session._session.get_config_variable("ca_bundle")),
+        )
+
+    def region_of(self, bucket: str) -> str:
+        """Return the region of a bucket, which may be somebody else's.
+
+        Raises:
+            AwsError: there is no such bucket, or AWS cannot be reached.
+        """
+        client = self.client("s3")
+        from botocore.exceptions import ClientError
+
+        with aws_errors(f"s3 head_bucket {bucket}"):
+            try:
+                answer = client.head_bucket(Bucket=bucket)
+            except ClientError as error:  # AWS tells it even those who may not look into the bucket
+                answer = error.response
+                if _REGION not in answer["ResponseMetadata"]["HTTPHeaders"]:
+                    raise
+        return str(answer["ResponseMetadata"]["HTTPHeaders"].get(_REGION) or self.region)
+
     def account(self) -> str:
         """Return the number of the account; the cheapest question that only valid credentials answer.
 
@@ -138,6 +198,16 @@ def aws_errors(doing: str) -> Iterator[None]:
         raise _refusal(doing, error.response.get("Error", {})) from error
     except BotoCoreError as error:
         raise _failure(doing, error) from error
+
+
+def _transfer_options(endpoint: str, authorities: str | None) -> Any:
+    """Return how obstore speaks to an endpoint; `authorities` is a file of certificates beyond the system's."""
+    options: dict[str, Any] = {
+        "allow_http": endpoint.startswith("http://"),
+        "connect_timeout": timedelta(seconds=CONNECT_PATIENCE_S),
+        "timeout": timedelta(seconds=TRANSFER_PATIENCE_S),
+    }
+    return options | ({"root_certificate": Path(authorities).read_bytes()} if authorities else {})
 
 
 def _boto3() -> tuple[Any, Any]:
