@@ -54,6 +54,17 @@ def test_the_same_train_command_works_with_managed_mlflow(platform: Rehearsed) -
     _trains_a_model(platform)
 
 
+def test_a_dataset_goes_to_the_bucket_and_comes_back_with_the_runs_that_used_it(platform: Rehearsed) -> None:
+    version = platform.json("dataset", "push", "shapes", "--name", "shapes")["version"]
+    uri = platform.outputs()["dataset_uri"]
+    listed = platform.json("dataset", "list", "shapes")
+    assert [(one["version"], one["runs"]) for one in listed] == [(version, ["studio"])]
+    for which, target in ((f"shapes@{version[:8]}", "again"), (f"{uri}/shapes", "by-address")):
+        assert platform.json("dataset", "pull", which, target)["version"] == version
+        assert platform.json("dataset", "check", target)["fingerprint"] == version
+    assert "nothing to remove" in platform("dataset", "prune", "--yes")
+
+
 def test_a_switch_that_would_lose_runs_is_refused_with_the_command_that_moves_them(platform: Rehearsed) -> None:
     platform.settings(deployment_mode='"custom"')
     refused = platform("up", "--yes", code=1)

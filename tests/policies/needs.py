@@ -77,6 +77,7 @@ DATASET, JOB, ARTIFACT = (
     f"{BUCKET}/jobs/train-1/model.tar.gz",
     f"{BUCKET}/mlflow/artifacts/1/a",
 )
+PACK = f"{BUCKET}/datasets/bccd/.yolops/packs/{'0' * 64}.tar"
 BACKUP = f"{BUCKET}/backups/20260102-030405-00aa/manifest.json"
 READ, WRITE = "s3: GetObject", "s3: PutObject AbortMultipartUpload"
 ALL_OF_OBJECTS = "s3: GetObject PutObject DeleteObject AbortMultipartUpload ListMultipartUploadParts"
@@ -107,8 +108,8 @@ PERSON_CALLS = (
 )
 
 TRAINING = [
-    *listing("datasets/bccd/", "jobs/train-1/", "mlflow/1/"),
-    *on(DATASET, READ),
+    *listing("datasets/bccd/", "datasets/bccd/.yolops/versions/", "jobs/train-1/", "mlflow/1/"),
+    *[one for place in (DATASET, PACK) for one in on(place, READ)],
     *[one for place in (JOB, ARTIFACT) for one in on(place, READ) + on(place, WRITE)],
     *on(JOB_LOGS, "logs: CreateLogGroup DescribeLogStreams"),
     *on(JOB_STREAM, "logs: CreateLogStream PutLogEvents"),
@@ -130,9 +131,10 @@ TRAINING = [
     *on(KEY, "kms: Decrypt DescribeKey GenerateDataKey"),
     *on(KEY, "kms: CreateGrant", kms__GrantIsForAWSResource="true"),
 ]
-# What people know the server by, and what only lies beside.
+# What people know the server by, what only lies beside, and datasets: a job reads them.
 NOT_TRAINING = [
-    one for key in ("mlflow/server/ca.pem", "mlflow/artifacts-old/1/a") for one in on(f"{BUCKET}/{key}", WRITE)
+    *[one for key in ("mlflow/server/ca.pem", "mlflow/artifacts-old/1/a") for one in on(f"{BUCKET}/{key}", WRITE)],
+    *[one for place in (DATASET, PACK) for one in on(place, f"{WRITE} DeleteObject")],
 ]
 STORE = [
     *listing("mlflow", "mlflow/1/"),

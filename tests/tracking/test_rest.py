@@ -12,7 +12,7 @@ from tests.tracking.mlflow_http import FakeMlflow, serving
 from yolops.errors import YolopsError
 from yolops.platform.access import Credentials
 from yolops.tracking.rest import MlflowRest, NotFoundError
-from yolops.tracking.runs import find_run, list_runs
+from yolops.tracking.runs import find_run, list_runs, runs_by_dataset
 
 MISSING = (404, {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "No run with id=1"})
 EXPERIMENTS = {"experiments": [{"experiment_id": "1", "name": "cells"}, {"experiment_id": "2", "name": "tools"}]}
@@ -140,6 +140,23 @@ def test_experiments_on_later_pages_count_too(mlflow: FakeMlflow) -> None:
 def test_a_server_without_experiments_has_no_runs(mlflow: FakeMlflow) -> None:
     mlflow.will_answer("experiments/search", {})
     assert list_runs(MlflowRest(mlflow.uri)) == []
+
+
+def test_the_runs_of_a_dataset_are_found_on_every_page_by_its_digest(mlflow: FakeMlflow) -> None:
+    def used(digest: str) -> dict[str, Any]:
+        return {"inputs": {"dataset_inputs": [{"dataset": {"digest": digest, "name": "cells"}}]}}
+
+    mlflow.will_answer("experiments/search", {"experiments": [{"experiment_id": "7", "name": "cells"}]})
+    mlflow.will_answer(
+        "runs/search",
+        {"runs": [_run(name="new") | used("aa"), _run(name="none")], "next_page_token": "more"},
+        {"runs": [_run(name="old") | used("aa"), _run(name="other") | used("bb")]},
+    )
+    assert runs_by_dataset(MlflowRest(mlflow.uri)) == {"aa": ["new", "old"], "bb": ["other"]}
+    assert [asked.values.get("page_token") for asked in mlflow.asked if asked.endpoint == "runs/search"] == [
+        None,
+        "more",
+    ]
 
 
 def test_an_experiment_that_does_not_exist_is_answered_with_those_that_do(mlflow: FakeMlflow) -> None:

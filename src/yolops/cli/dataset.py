@@ -1,4 +1,4 @@
-"""`yolops dataset`: generate a sample, check a dataset, convert one from another format."""
+"""`yolops dataset`: generate a sample, check a dataset, convert one from another format; and its versions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from yolops.cli import dataset_versions
 from yolops.cli.session import Json, session_of
 
 if TYPE_CHECKING:
@@ -29,11 +30,12 @@ class Format(StrEnum):
 def commands() -> typer.Typer:
     """Build the commands about datasets."""
     app = typer.Typer(
-        help="Generate, check and convert datasets in YOLO format.", no_args_is_help=True, rich_markup_mode=None
+        help="Generate, check, convert and keep datasets in YOLO format.", no_args_is_help=True, rich_markup_mode=None
     )
     app.command("sample")(_sample)
     app.command("check")(_check)
     app.command("convert")(_convert)
+    dataset_versions.add_commands(app)
     return app
 
 

@@ -39,7 +39,7 @@ def train(session: Session, console: Console, request: TrainRequest) -> TrainedR
     if request.register_as:
         check_name("--register-as", request.register_as)
         check_name("--alias", request.alias)
-    dataset, report = _checked(console, Path(request.data))
+    dataset, report = checked(console, Path(request.data))
     request = replace(request, experiment=request.experiment or dataset.source.parent.name)
     return _training(session, console).train(request, dataset, report)
 
@@ -51,7 +51,7 @@ def resume(session: Session, console: Console, which: str, arguments: Mapping[st
         YolopsError: there is no such training, or it cannot go on.
     """
     directory = find_run(session.workspace.root / RUNS, which)
-    dataset, report = _checked(console, Path(directory.request.data))
+    dataset, report = checked(console, Path(directory.request.data))
     return _training(session, console).resume(directory, dataset, report, arguments)
 
 
@@ -116,7 +116,12 @@ def _training(session: Session, console: Console) -> TrainingSession:
     )
 
 
-def _checked(console: Console, data: Path) -> tuple[Dataset, Report]:
+def checked(console: Console, data: Path) -> tuple[Dataset, Report]:
+    """Return a dataset and what its check says.
+
+    Raises:
+        YolopsError: it has errors.
+    """
     dataset = read_dataset(data)
     with console.progress("checking images") as progress:
         report = check(dataset, progress)

@@ -1,1 +1,1 @@
-"""YOLO datasets: read, check, convert, generate, fingerprint."""
+"""YOLO datasets: read, check, convert, generate, fingerprint, keep versions."""

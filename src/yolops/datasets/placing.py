@@ -22,12 +22,12 @@ def whole_directory(target: Path) -> Iterator[Path]:
     Raises:
         YolopsError: `target` exists and is not an empty directory, or the place cannot be written.
     """
-    _refuse_occupied(target)
+    refuse_occupied(target)
     partial = target.parent / f".{target.name}.{secrets.token_hex(4)}.partial"
     try:
         partial.mkdir(parents=True)
         yield partial
-        _refuse_occupied(target)  # somebody else may have been quicker
+        refuse_occupied(target)  # somebody else may have been quicker
         partial.rename(target)
     except OSError as error:
         raise YolopsError(
@@ -57,7 +57,12 @@ def place(source: Path, target: Path, *, symbolic: bool) -> None:
         shutil.copyfile(source, target)
 
 
-def _refuse_occupied(target: Path) -> None:
+def refuse_occupied(target: Path) -> None:
+    """Refuse a place where something is already; an empty directory is nothing.
+
+    Raises:
+        YolopsError: `target` exists and is not an empty directory.
+    """
     if not os.path.lexists(target):
         return
     if target.is_symlink() or not target.is_dir() or any(target.iterdir()):

@@ -80,6 +80,25 @@ def find_run(rest: MlflowRest, which: str) -> RunSummary:
     raise NotFoundError(f"there is no run {which!r}", "see what there is: yolops runs list")
 
 
+def runs_by_dataset(rest: MlflowRest) -> dict[str, list[str]]:
+    """Return the names of the runs that used a dataset, by its digest; the newest run comes first."""
+    found: dict[str, list[str]] = {}
+    experiments = list(experiment_names(rest))
+    token = ""
+    while experiments:
+        more = {"page_token": token} if token else {}
+        order = ["attributes.start_time DESC"]
+        answer = rest.post("runs/search", experiment_ids=experiments, max_results=PAGE, order_by=order, **more)
+        for run in answer.get("runs", []):
+            inputs = run.get("inputs", {}).get("dataset_inputs", [])
+            for digest in dict.fromkeys(one["dataset"]["digest"] for one in inputs):
+                found.setdefault(digest, []).append(run["info"].get("run_name", run["info"]["run_id"]))
+        token = answer.get("next_page_token", "")
+        if not token:
+            break
+    return found
+
+
 def experiment_names(rest: MlflowRest, *, deleted: bool = False) -> dict[str, str]:
     """Return the names of all experiments that we may see, by their IDs; also of deleted ones if that is wanted."""
     found: dict[str, str] = {}

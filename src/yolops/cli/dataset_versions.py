@@ -1,0 +1,248 @@
+"""`yolops dataset push`, `pull`, `list`, `prune`: versions of datasets, in the bucket or on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from yolops.cli.session import Json, Session, session_of
+from yolops.errors import UsageError, YolopsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from yolops.cli.console import Console
+    from yolops.datasets.versions.manifest import Manifest
+    from yolops.datasets.versions.prune import Pruning
+    from yolops.datasets.versions.store import ObjectStore
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Only this dataset.")]
+# Where datasets are kept that are pushed in local mode, and what pulls keep of those that come from a bucket.
+STORE, CACHE = "datasets", "cache"
+# Any region can be asked where a bucket is.
+SOME_REGION = "us-east-1"
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the commands about versions."""
+    app.command("push")(_push)
+    app.command("pull")(_pull)
+    app.command("list")(_list)
+    app.command("prune")(_prune)
+
+
+def _push(
+    context: typer.Context,
+    data: Annotated[Path, typer.Argument(help="The data.yaml, or the directory that holds it.")],
+    name: Annotated[str, typer.Option(help="What it is called; the name of its directory if not given.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be sent.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check a dataset, and keep a version of it where the platform can reach it."""
+    from yolops.cli.training import checked
+    from yolops.datasets.versions.catalogue import SHOWN_CHARACTERS, check_name
+    from yolops.datasets.versions.push import push
+
+    session = session_of(context)
+    console = session.console(as_json=as_json)
+    dataset, report = checked(console, data)
+    name = check_name(name or dataset.source.parent.name)
+    store = _store(session)
+    with console.progress("reading files" if dry_run else "pushing files") as progress:
+        pushed = push(store, name, dataset, version=report.fingerprint, dry_run=dry_run, progress=progress)
+    version = pushed.version[:SHOWN_CHARACTERS]
+    sent = f"{pushed.sent_objects} objects, {_size(pushed.sent_bytes)}"
+    what = f"is new: {sent} to send" if dry_run else f"pushed: {sent} sent"
+    console.data(
+        {"dataset": name, "uri": f"{store.where}/{name}", "dry_run": dry_run, **pushed.as_dict()},
+        f"{name}@{version} {what if pushed.new else 'is there already'} "
+        f"(the version has {pushed.files} files, {_size(pushed.bytes)})",
+    )
+    if pushed.new and not dry_run:
+        console.note(f"get it anywhere: {session.command_prefix()} dataset pull {name}@{version}")
+
+
+def _pull(
+    context: typer.Context,
+    dataset: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="NAME, NAME@VERSION or s3://BUCKET/datasets/NAME."),
+    ],
+    target: Annotated[
+        Path | None, typer.Argument(help="A new directory; the name of the dataset if not given.")
+    ] = None,
+    split: Annotated[list[str] | None, typer.Option(help="Only this split; may be given several times.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Get the newest version of a dataset, or the one that is named, and prove that it is whole."""
+    from yolops.datasets.versions.cache import Cache
+    from yolops.datasets.versions.catalogue import SHOWN_CHARACTERS, find_version
+    from yolops.datasets.versions.pull import pull, pull_plain
+    from yolops.datasets.versions.store import AbsentError
+
+    session = session_of(context)
+    console = session.console(as_json=as_json)
+    store, name, version = _located(session, dataset)
+    directory = (target or Path(name)).absolute()
+    try:
+        manifest = find_version(store, name, version)
+    except AbsentError:
+        if version or split:
+            raise
+        console.note(f"{store.where}/{name}: no version, so its files are taken as they are")
+        with console.progress("pulling files") as progress:
+            pulled = pull_plain(store, name, directory, progress)
+    else:
+        cache = Cache(session.workspace.create_state() / CACHE) if store.where.startswith("s3://") else None
+        with console.progress("pulling files") as progress:
+            pulled = pull(store, name, manifest, directory, splits=split or (), cache=cache, progress=progress)
+    what = f"{name}@{pulled.version[:SHOWN_CHARACTERS]}" if pulled.version else name
+    console.data(
+        {"dataset": name, **pulled.as_dict()},
+        f"{what}: {pulled.files} files, {_size(pulled.bytes)}, {_size(pulled.fetched_bytes)} of it fetched",
+        str(pulled.directory),
+    )
+
+
+def _list(context: typer.Context, name: Name = "", as_json: Json = False) -> None:
+    """List datasets and their versions, the newest first, with the runs that used them."""
+    from yolops.cli.console import table
+    from yolops.datasets.fingerprint import digest
+    from yolops.datasets.versions.catalogue import dataset_names, is_plain, versions
+
+    session = session_of(context)
+    console = session.console(as_json=as_json)
+    store = _store(session)
+    names = [name] if name else dataset_names(store)
+    with console.working("reading manifests ..."):
+        found = {one: versions(store, one) for one in names}
+        plain = [one for one in names if is_plain(store, one)]
+    if name and not found[name] and not plain:
+        raise YolopsError(f"{store.where}/{name}: there is no such dataset", "see what there is: yolops dataset list")
+    used = _used(session, console) if any(found.values()) else {}
+    value: list[dict[str, object]] = []
+    rows: list[tuple[object, ...]] = []
+    for one in names:
+        for manifest in found[one]:
+            runs = used.get(digest(manifest.version), ())
+            value.append({"dataset": one, **manifest.as_dict(), "runs": list(runs)})
+            rows.append((one, *_shown(manifest), ", ".join(runs[:3]) + (", ..." if len(runs) > 3 else "")))
+        if one in plain:
+            value.append({"dataset": one, "version": None})
+            rows.append((one, "unversioned", None, None, None, ""))
+    nothing = f"no datasets yet in {store.where}; push one: {session.command_prefix()} dataset push data.yaml"
+    columns = ("dataset", "version", "images", "size", "pushed", "runs")
+    console.data(value, table(*columns, rows=rows) if rows else nothing)
+
+
+def _prune(
+    context: typer.Context,
+    name: Name = "",
+    keep: Annotated[
+        int | None, typer.Option(min=1, help="Keep so many of the newest versions of each dataset.")
+    ] = None,
+    older_than: Annotated[
+        int | None, typer.Option("--older-than", min=0, metavar="DAYS", help="Keep versions that are younger.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it; otherwise it is only shown.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove old versions, and what interrupted pushes have left; --yes does it."""
+    from datetime import UTC, datetime, timedelta
+
+    from yolops.datasets.versions.catalogue import dataset_names
+    from yolops.datasets.versions.prune import plan_pruning, prune
+
+    session = session_of(context)
+    console = session.console(as_json=as_json)
+    store = _store(session)
+    older = None if older_than is None else timedelta(days=older_than)
+    now = datetime.now(UTC)
+    with console.working("reading manifests ..."):
+        plans = [
+            plan_pruning(store, one, now=now, keep=keep, older_than=older)
+            for one in ([name] if name else dataset_names(store))
+        ]
+    plans = [plan for plan in plans if plan.versions or plan.garbage]
+    if yes:
+        for plan in plans:
+            prune(store, plan)
+    value = [{**plan.as_dict(), "removed": yes} for plan in plans]
+    console.data(value, *(_pruning(session, console, plans) if plans else ["nothing to remove"]))
+    if plans and not yes:
+        console.note("nothing was removed; with --yes it is")
+    elif any(plan.versions for plan in plans):
+        console.note("the files of these versions go with a prune in a week, unless another version has them")
+
+
+def _pruning(session: Session, console: Console, plans: Sequence[Pruning]) -> list[object]:
+    """Return what would be removed, with the runs that used it."""
+    from yolops.cli.console import table
+    from yolops.datasets.fingerprint import digest
+
+    used = _used(session, console) if any(plan.versions for plan in plans) else {}
+    rows = [
+        (plan.name, *_shown(manifest), ", ".join(used.get(digest(manifest.version), ())))
+        for plan in plans
+        for manifest in plan.versions
+    ]
+    lines = [
+        f"{plan.name}: {len(plan.garbage)} objects that nothing refers to, {_size(plan.garbage_bytes)}"
+        for plan in plans
+        if plan.garbage
+    ]
+    columns = ("dataset", "version", "images", "size", "pushed", "runs")
+    return [*([table(*columns, rows=rows)] if rows else []), *lines]
+
+
+def _store(session: Session) -> ObjectStore:
+    """Return where the datasets of the workspace's platform are kept."""
+    from yolops.aws import Aws
+    from yolops.cli.deployment import outputs_of
+    from yolops.datasets.versions.store import bucket, directory
+
+    settings = session.workspace.settings()
+    if settings is None:
+        return directory(session.workspace.create_state() / STORE)
+    outputs = outputs_of(session, settings)
+    return bucket(Aws(outputs.aws_region), outputs.dataset_uri)
+
+
+def _located(session: Session, dataset: str) -> tuple[ObjectStore, str, str]:
+    """Return the store, the name and the version that somebody means."""
+    from yolops.aws import Aws
+    from yolops.datasets.versions.catalogue import check_name
+    from yolops.datasets.versions.store import bucket
+
+    address, _, version = dataset.partition("@")
+    if not address.startswith("s3://"):
+        return _store(session), check_name(address), version
+    parent, _, name = address.rstrip("/").rpartition("/")
+    owner = parent.removeprefix("s3://").partition("/")[0]
+    if not parent.startswith("s3://") or not owner:
+        raise UsageError(f"{address}: names no dataset in a bucket", "give s3://BUCKET/datasets/NAME")
+    return bucket(Aws(Aws(SOME_REGION).region_of(owner)), parent), name, version
+
+
+def _used(session: Session, console: Console) -> Mapping[str, Sequence[str]]:
+    """Return the names of the runs that used a dataset, by its digest; none where MLflow cannot be asked."""
+    from yolops.tracking.runs import runs_by_dataset
+
+    try:
+        return runs_by_dataset(session.mlflow())
+    except YolopsError as error:
+        console.note(f"which runs used them is not known: {error.message}")
+        return {}
+
+
+def _shown(manifest: Manifest) -> tuple[str, int, str, str]:
+    from yolops.datasets.versions.catalogue import SHOWN_CHARACTERS
+
+    when = f"{manifest.pushed.astimezone():%Y-%m-%d %H:%M}"
+    return manifest.version[:SHOWN_CHARACTERS], sum(manifest.images.values()), _size(manifest.bytes), when
+
+
+def _size(number: int) -> str:
+    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.1f} MB"

@@ -1,0 +1,298 @@
+"""Pushing: what is not in the store yet is sent, and the manifest last. So whatever ends a push, every manifest refers
+to objects that are there, and the next push finds what this one has sent.
+
+Objects that no manifest refers to yet may be removed by `prune` when they are GRACE old. A push relies on them only
+while they are younger than FRESH, and takes no longer than that; the difference is more than clocks may disagree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from yolops.datasets import labels
+from yolops.datasets.fingerprint import fingerprint
+from yolops.datasets.versions.catalogue import AT_ONCE, index_of, intact
+from yolops.datasets.versions.layout import entries, lay_out
+from yolops.datasets.versions.manifest import (
+    HOME,
+    Index,
+    Manifest,
+    Member,
+    Part,
+    index_key,
+    object_key,
+    read_manifest,
+    version_key,
+    write_index,
+    write_manifest,
+)
+from yolops.datasets.versions.packs import ALONE_BYTES, Pack
+from yolops.errors import YolopsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from yolops.datasets.description import Dataset
+    from yolops.datasets.versions.layout import Layout
+    from yolops.datasets.versions.store import Store, Stored
+
+GRACE = timedelta(days=7)
+FRESH = timedelta(days=3)
+# The files of this many versions, the newest, are known; what only older ones hold is sent again.
+KNOWN_VERSIONS = 10
+# Of what waits to be sent; a single larger file waits alone.
+MOST_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What became of a push.
+
+    Attributes:
+        version: the fingerprint of the dataset.
+        new: whether the store did not have this version before.
+        images: how many there are, by split.
+        files: how many files the version has.
+        bytes: their size.
+        sent_objects: how many objects were sent.
+        sent_bytes: their size, with the manifest and all that is ours.
+    """
+
+    version: str
+    new: bool
+    images: Mapping[str, int]
+    files: int
+    bytes: int
+    sent_objects: int = 0
+    sent_bytes: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values, for `--json`."""
+        return {one.name: getattr(self, one.name) for one in fields(self)} | {"images": dict(self.images)}
+
+
+def push(
+    store: Store,
+    name: str,
+    dataset: Dataset,
+    *,
+    version: str = "",
+    dry_run: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Pushed:
+    """Put a version of a dataset into a store.
+
+    Args:
+        store: where to.
+        name: what the dataset is called there.
+        dataset: the dataset, checked.
+        version: the fingerprint that the check found; empty if it was not checked.
+        dry_run: send nothing; the result says what would be sent.
+        progress: called in this thread after every file with how many are done, and of how many.
+
+    Raises:
+        YolopsError: a file cannot be read or has changed since the check, or the store refuses.
+    """
+    began = datetime.now(UTC)
+    there = {item.key: item for item in store.below(f"{name}/{HOME}/")}
+    whole, places = _known(store, name, there, version)
+    if version in whole:
+        found = whole[version]
+        return Pushed(version, new=False, images=found.images, files=found.files, bytes=found.bytes)
+    layout = lay_out(dataset)
+    fresh = {key: item.size for key, item in there.items() if began - item.modified < FRESH}
+    sender = _Sender(store, name, fresh, dry_run=dry_run)
+    with sender:
+        hashes = _send_files(layout, places, sender, progress)
+    index = _index(layout, hashes, places)
+    mark = fingerprint(
+        dataset.names, entries(layout.root, layout.splits, {path: found.canonical for path, found in hashes.items()})
+    )
+    if version and mark != version:
+        raise YolopsError(f"{dataset.source}: the dataset was changed while it was pushed", "push it again")
+    content = write_index(index)
+    manifest = Manifest(
+        version=mark,
+        pushed=datetime.now(UTC),
+        names=dataset.names,
+        images=MappingProxyType({split: len(images) for split, images in layout.splits.items()}),
+        files=len(index.files),
+        bytes=sum(member.size for member in index.files),
+        index=hashlib.sha256(content).hexdigest(),
+    )
+    last = write_manifest(manifest)
+    new = mark not in whole
+    if new and not dry_run:
+        if datetime.now(UTC) - began > FRESH:
+            raise YolopsError(f"{store.where}/{name}: the push took longer than {FRESH.days} days", "push it again")
+        store.put(index_key(name, manifest.index), content)
+        # One whose objects are gone is replaced: nobody can pull it.
+        is_broken = version_key(name, mark) in there
+        new = store.put(version_key(name, mark), last, only_new=not is_broken)
+    sent = (sender.objects + 2, sender.bytes + len(content) + len(last)) if new else (sender.objects, sender.bytes)
+    return Pushed(mark, new, manifest.images, manifest.files, manifest.bytes, *sent)
+
+
+class _Place(NamedTuple):
+    part: Part
+    offset: int
+
+
+class _Hashes(NamedTuple):
+    sha256: str
+    size: int
+    # What the fingerprint takes of a label file; of an image the same as sha256.
+    canonical: str
+
+
+def _known(
+    store: Store, name: str, there: Mapping[str, Stored], version: str
+) -> tuple[dict[str, Manifest], dict[str, _Place]]:
+    """Return versions that are whole, and where the contents are that need not be sent, by their SHA-256."""
+    listed = [item for key, item in there.items() if key.startswith(f"{name}/{HOME}/versions/")]
+    by_age = sorted(listed, key=lambda item: item.modified, reverse=True)
+    own = (item for item in by_age[KNOWN_VERSIONS:] if item.key == version_key(name, version))
+    newest = [*by_age[:KNOWN_VERSIONS], *own]
+    whole: dict[str, Manifest] = {}
+    places: dict[str, _Place] = {}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for found in pool.map(lambda item: _readable(store, name, item.key), newest):
+            if found is None:
+                continue
+            manifest, index = found
+            if intact(name, index, there):
+                whole[manifest.version] = manifest
+            for member in index.files:
+                part = index.objects[member.object]
+                stored = there.get(object_key(name, part))
+                if stored and stored.size == part.size:
+                    places.setdefault(member.sha256, _Place(part, member.offset))
+    return whole, places
+
+
+def _readable(store: Store, name: str, key: str) -> tuple[Manifest, Index] | None:
+    try:
+        manifest = read_manifest(store.get(key), f"{store.where}/{key}")
+        return manifest, index_of(store, name, manifest)
+    except YolopsError:  # nobody can pull it; pushing it again mends it
+        return None
+
+
+class _Sender:
+    """Sends objects, several at a time.
+
+    Args:
+        store: where to.
+        name: of the dataset.
+        fresh: the sizes of objects that are there, by key, and will stay for longer than this push.
+        dry_run: only count.
+    """
+
+    def __init__(self, store: Store, name: str, fresh: dict[str, int], *, dry_run: bool) -> None:
+        self._store, self._name, self._fresh, self._dry_run = store, name, fresh, dry_run
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="dataset-push")
+        self._pending: dict[Future[bool], int] = {}
+        self.objects = 0
+        self.bytes = 0
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        try:
+            while self._pending and kind is None:
+                self._wait()
+        finally:
+            self._pool.shutdown(cancel_futures=True)
+
+    def send(self, part: Part, content: bytes | bytearray) -> None:
+        """Send an object unless it is there; wait if much is on its way already.
+
+        Raises:
+            YolopsError: the store refused this one, or one before.
+        """
+        key = object_key(self._name, part)
+        if self._fresh.get(key) == part.size:
+            return
+        self._fresh[key] = part.size
+        self.objects += 1
+        self.bytes += part.size
+        if self._dry_run:
+            return
+        while self._pending and sum(self._pending.values()) + part.size > MOST_BYTES:
+            self._wait()
+        self._pending[self._pool.submit(self._store.put, key, content)] = part.size
+
+    def _wait(self) -> None:
+        for future in wait(self._pending, return_when=FIRST_COMPLETED).done:
+            del self._pending[future]
+            future.result()
+
+
+@dataclass
+class _Packing:
+    """The pack that is being filled, and where in it each content is."""
+
+    pack: Pack = field(default_factory=Pack)
+    offsets: dict[str, int] = field(default_factory=dict)
+
+    def send(self, places: dict[str, _Place], sender: _Sender) -> None:
+        if self.offsets:
+            content = self.pack.close()
+            part = Part(f"packs/{hashlib.sha256(content).hexdigest()}.tar", len(content))
+            sender.send(part, content)
+            places.update({sha256: _Place(part, offset) for sha256, offset in self.offsets.items()})
+
+
+def _send_files(
+    layout: Layout, places: dict[str, _Place], sender: _Sender, progress: Callable[[int, int], None] | None
+) -> dict[str, _Hashes]:
+    """Send every content that has no place yet, give it one, and return what each path holds."""
+    images = {image for members in layout.splits.values() for image in members}
+    hashes: dict[str, _Hashes] = {}
+    packing = _Packing()
+    for done, (path, source) in enumerate(layout.sources.items(), start=1):
+        content = _read(source)
+        sha256 = hashlib.sha256(content).hexdigest()
+        canonical = sha256 if path in images else hashlib.sha256(labels.canonical(content)).hexdigest()
+        hashes[path] = _Hashes(sha256, len(content), canonical)
+        if sha256 in places or sha256 in packing.offsets:
+            pass
+        elif len(content) >= ALONE_BYTES:
+            part = Part(f"files/{sha256}", len(content))
+            sender.send(part, content)
+            places[sha256] = _Place(part, 0)
+        else:
+            packing.offsets[sha256] = packing.pack.add(path, content)
+            if packing.pack.is_full:
+                packing.send(places, sender)
+                packing = _Packing()
+        if progress:
+            progress(done, len(layout.sources))
+    packing.send(places, sender)
+    return hashes
+
+
+def _read(source: Path) -> bytes:
+    try:
+        return source.read_bytes()
+    except OSError as error:
+        raise YolopsError(f"{source}: cannot be read ({error.strerror})", "check it, then push again") from error
+
+
+def _index(layout: Layout, hashes: Mapping[str, _Hashes], places: Mapping[str, _Place]) -> Index:
+    numbers: dict[Part, int] = {}
+    files = []
+    for path, found in hashes.items():
+        place = places[found.sha256]
+        number = numbers.setdefault(place.part, len(numbers))
+        files.append(Member(path, found.sha256, found.size, number, place.offset))
+    position = {member.path: number for number, member in enumerate(files)}
+    splits = {split: tuple(position[image] for image in images) for split, images in layout.splits.items()}
+    return Index(layout.root, tuple(numbers), tuple(files), MappingProxyType(splits))
