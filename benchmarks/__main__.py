@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import logging_rate, server_boot, startup, training
+from benchmarks import dataset_transfer, logging_rate, server_boot, startup, training
 
 ALL = {
     "startup": startup.main,
     "logging_rate": logging_rate.main,
     "training": training.main,
+    "dataset_transfer": dataset_transfer.main,
     "server_boot": server_boot.main,
 }
 

@@ -63,7 +63,8 @@ class _Proxy:
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answered: asyncio.Event) -> None:
     with suppress(ConnectionError):
         while chunk := await reader.read(CHUNK):
-            answered.set()
+            if not chunk.startswith(b"HTTP/1.1 100"):  # go on: the call is not answered yet
+                answered.set()
             writer.write(chunk)
             await writer.drain()
     writer.close()
