@@ -1,4 +1,5 @@
-"""Writes what the program says of itself into the documents: its commands, the help page that ships, its checks.
+"""Writes what the program says of itself into the documents: its commands, the help page that ships, its checks, and
+what `dataset check` finds.
 
 `python docs/generate.py` writes the files; with `--check` it writes nothing and exits with 1 when one of them is out
 of date. They hold plain text of a fixed width, so that they are the same on every machine and terminal.
@@ -13,6 +14,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from yolops.cli.app import application
+from yolops.datasets.codes import CODES
+from yolops.datasets.labels import MOST_PER_FILE
+from yolops.datasets.tally import MOST_PER_CODE
 from yolops.diagnosis.catalogue import GROUPS
 
 if TYPE_CHECKING:
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference" / "cli.md"
 CHECKS = ROOT / "docs" / "reference" / "checks.md"
+FINDINGS = ROOT / "docs" / "reference" / "dataset-findings.md"
 HELP_PAGE = ROOT / "src" / "yolops" / "cli" / "help.txt"
 PROGRAM = "yolops"
 WIDTH = 100
@@ -38,6 +43,22 @@ What `yolops` and each of its commands print with `--help`. Results go to stdout
 `--json`, in front of a command or behind it, a result is JSON. What the exit codes mean is told in
 [Exit codes](exit-codes.md).
 """
+ABOUT_FINDINGS = f"""\
+# Findings of a dataset check
+
+<!-- Written by docs/generate.py from the table in src/yolops/datasets/codes.py; do not edit. -->
+
+What `yolops dataset check` can find. An error stops `yolops train`. A code never changes; with `--json` each finding
+has its code, its severity, where it is, what is wrong, and what to do. `counts` has how many there are of each code: of
+one kind at most {MOST_PER_CODE:,} are listed, and of one label file at most {MOST_PER_FILE}.
+
+`--quick` reads structure, headers and labels. It finds neither images that are there twice nor damage behind a header.
+Without an option each image is hashed and decoded to a reduced size, which runs through all of its compressed data;
+`--deep` decodes every pixel. Damage of a JPEG that its decoder makes up for without a word, such as a block of zeros,
+is not seen by any of them.
+
+| code | severity | what it is | what ultralytics 8.4 does |
+|---|---|---|---|"""
 
 ABOUT_CHECKS = """\
 # Checks
@@ -62,6 +83,7 @@ def documents() -> dict[Path, str]:
     checks = (f"## {title}\n\n{_check_table(group)}" for title, group in GROUPS)
     return {
         REFERENCE: "\n".join([INTRODUCTION, *sections]),
+        FINDINGS: _findings(),
         CHECKS: "\n".join([ABOUT_CHECKS, *checks]),
         HELP_PAGE: pages[0][1],
     }
@@ -88,6 +110,13 @@ def _check_table(checks: tuple[Check[Any], ...]) -> str:
         actions = ", ".join(f"`{action}`" for action in check.actions)
         rows.append((check.name, check.about.rstrip("."), f"{check.patience_s:g}", actions))
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _findings() -> str:
+    rows = (
+        f"| `{code.name}` | {code.severity.value} | {code.meaning} | {code.ultralytics} |" for code in CODES.values()
+    )
+    return "\n".join([ABOUT_FINDINGS, *rows, ""])
 
 
 # Typer 0.29 carries click inside and other releases stand on click itself, so no type of either is named here.

@@ -17,6 +17,9 @@ def picture(number: int = 0, *, size: tuple[int, int] = (32, 24), form: str = "P
     return buffer.getvalue()
 
 
+BOX = "0 0.5 0.5 0.2 0.2\n"
+
+
 class Builder:
     """Builds a dataset: one image in train and one in val, each with one box, and whatever a test adds."""
 
@@ -27,11 +30,11 @@ class Builder:
         lines = ["train: images/train", "val: images/val", "names:", *(f"  - {name}" for name in names)]
         self.yaml.write_text("\n".join(lines) + "\n", encoding="utf-8")
         self.number = 0
-        box = "".join(f"{index} 0.5 0.5 0.2 0.2\n" for index in range(len(names)))
+        box = "".join(f"{index} {(index + 0.5) / len(names)} 0.5 0.2 0.2\n" for index in range(len(names)))
         self.add("train/a.png", labels=box)
         self.add("val/b.png", labels=box)
 
-    def add(self, name: str, *, image: bytes | None = None, labels: str | bytes | None = "") -> Path:
+    def add(self, name: str, *, image: bytes | None = None, labels: str | bytes | None = BOX) -> Path:
         """Add an image below `images/` and its label file below `labels/` (none if `labels` is None)."""
         self.number += 1
         path = self.root / "images" / name

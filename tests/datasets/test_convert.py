@@ -272,7 +272,8 @@ def test_every_box_that_is_kept_is_read_without_a_finding(left: float, top: floa
     box = clipped(Box("cat", left, top, right, bottom), SIZE)
     if box is not None:
         labels = parse(label_line(box, SIZE, 0).encode(), where="a.txt", classes=1)
-        assert labels.findings == ()
+        # That a box fills the image is worth a word and no fault.
+        assert {finding.code for finding in labels.findings} <= {"box-covers-image"}
         _, x, y, width, height = labels.boxes[0]
         assert abs((x - width / 2) * SIZE[0] - box.left) < 1e-3
         assert abs((y + height / 2) * SIZE[1] - box.bottom) < 1e-3

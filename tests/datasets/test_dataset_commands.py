@@ -34,6 +34,22 @@ def test_a_good_dataset_is_counted_and_ends_with_0(run: Any, builder: Builder) -
     assert "cat" in result.stdout
 
 
+def test_a_quick_check_has_no_fingerprint_and_a_deep_one_the_usual(run: Any, builder: Builder) -> None:
+    usual, quick, deep = (
+        json.loads(run("check", builder.root, *level, "--json").stdout) for level in ((), ("--quick",), ("--deep",))
+    )
+    assert quick["fingerprint"] == ""
+    assert deep == usual
+    assert run("check", builder.root, "--quick", "--deep").exit_code != 0
+
+
+def test_a_description_that_cannot_be_read_is_a_finding_in_json_too(run: Any, builder: Builder) -> None:
+    builder.yaml.write_text("train: [")
+    result = run("check", builder.root, "--json")
+    assert result.exit_code == 1
+    assert [item["code"] for item in json.loads(result.stdout)["findings"]] == ["description-unreadable"]
+
+
 def test_a_bad_dataset_ends_with_1_and_says_where(run: Any, builder: Builder) -> None:
     builder.label("train/a.png", "5 0.5 0.5 0.1 0.1\n")
     result = run("check", builder.root)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from yolops.datasets.labels import MOST_PER_FILE, canonical, parse
 from yolops.findings import Severity
 
-FRACTION = st.floats(0.1, 0.4)
+# Coarser than 32 bits, to which ultralytics rounds before it looks for lines that repeat another.
+FRACTION = st.integers(1000, 4000).map(lambda number: number / 10000)
 BOXES = st.lists(st.tuples(st.integers(0, 4), FRACTION, FRACTION, FRACTION, FRACTION), max_size=20, unique=True)
 
 
@@ -101,7 +102,7 @@ def test_what_is_not_utf8_is_an_error(content: bytes) -> None:
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_nothing_to_mention() -> None:
-    assert codes(b"\xef\xbb\xbf0 0.5 0.5 0.1 0.1\r\n1 0.5 0.5 0.1 0.1\r\n") == []
+    assert codes(b"\xef\xbb\xbf0 0.5 0.5 0.1 0.1\r\n1 0.2 0.5 0.1 0.1\r\n") == []
 
 
 def test_empty_labels_are_a_background() -> None:

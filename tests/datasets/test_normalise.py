@@ -83,7 +83,7 @@ def test_images_of_one_name_in_two_directories_stay_apart(builder: Builder, tmp_
     seen = read_dataset(write_training_yaml(read_dataset(builder.yaml), tmp_path / "run"))
     assert [label_path(image).read_text() for image in seen.splits["train"]] == [
         "1 0.1 0.1 0.1 0.1\n",
-        "0 0.5 0.5 0.2 0.2\n1 0.5 0.5 0.2 0.2\n",
+        "0 0.25 0.5 0.2 0.2\n1 0.75 0.5 0.2 0.2\n",
     ]
 
 

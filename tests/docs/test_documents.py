@@ -52,6 +52,7 @@ def test_a_stale_document_is_named_with_the_command_that_mends_it(tmp_path: Path
     assert result.stderr.splitlines() == [
         "docs/reference/cli.md: out of date; run: python docs/generate.py",
         "docs/reference/checks.md: out of date; run: python docs/generate.py",
+        "docs/reference/dataset-findings.md: out of date; run: python docs/generate.py",
         "src/yolops/cli/help.txt: out of date; run: python docs/generate.py",
     ]
 

@@ -10,6 +10,7 @@ import typer
 
 from yolops.cli import dataset_versions
 from yolops.cli.session import Json, session_of
+from yolops.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,18 +66,31 @@ def _sample(
 def _check(
     context: typer.Context,
     data: Annotated[Path, typer.Argument(help="The data.yaml, or the directory that holds it.")],
+    quick: Annotated[bool, typer.Option("--quick", help="Only structure, image headers and labels.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Decode every pixel, not a reduced image.")] = False,
     as_json: Json = False,
 ) -> None:
     """Find everything about a dataset that would spoil a training; exit code 1 if there are errors."""
     from yolops.datasets.check import check
+    from yolops.datasets.codes import DescriptionError
     from yolops.datasets.description import read_dataset
+    from yolops.datasets.images import Level
 
+    if quick and deep:
+        raise UsageError("dataset check: --quick and --deep are opposites", "give one of them")
+    level = Level.QUICK if quick else Level.DEEP if deep else Level.DEFAULT
     console = session_of(context).console(as_json=as_json)
-    dataset = read_dataset(data)
+    try:
+        dataset = read_dataset(data)
+    except DescriptionError as error:
+        if as_json:
+            console.data({"data": str(data), "findings": [error.finding.as_dict()]})
+        raise
     with console.progress("checking images") as progress:
-        report = check(dataset, progress)
+        report = check(dataset, progress, level=level)
     console.findings(report.findings)
-    console.data(report.as_dict(), _counts_table(report.splits, report.names), f"fingerprint {report.fingerprint}")
+    said = f"fingerprint {report.fingerprint}" if report.fingerprint else "no fingerprint: --quick reads no image whole"
+    console.data(report.as_dict(), _counts_table(report.splits, report.names), said)
     if report.errors:
         raise typer.Exit(1)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from yolops.datasets.images import FORMATS
+from yolops.datasets.images import FORMATS, shown_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 # A side shorter than this is a slip of the mouse, or a box that lay outside the image.
 LEAST_SIDE = 1.0
-# EXIF orientations that swap width and height, as the readers of all trainers do.
-_ORIENTATION, _SIDEWAYS = 274, (5, 6, 7, 8)
 # Of an image set without lists, what goes to val.
 VAL_SHARE = 0.2
 
@@ -108,13 +106,11 @@ def image_size(path: Path) -> tuple[int, int]:
     """
     try:
         with Image.open(path, formats=FORMATS) as image:
-            width, height = image.size
-            sideways = image.getexif().get(_ORIENTATION) in _SIDEWAYS
+            return shown_size(image)
     except OSError:
         raise
     except Exception as error:  # decoders raise anything on broken data
         raise OSError(f"damaged ({error})") from error
-    return (height, width) if sideways else (width, height)
 
 
 def chosen_for_val(count: int, seed: int) -> frozenset[int]:

@@ -1,137 +1,159 @@
-"""What only shows when all files of a dataset are looked at together: leaks, gaps, files that belong to nothing."""
+"""What only shows when all files of a dataset are looked at together: gaps, clashes, files that belong to nothing."""
 
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from yolops.datasets.description import label_path
+import numpy as np
+
+from yolops.datasets.codes import finding
+from yolops.datasets.description import SPLITS, label_of
+from yolops.datasets.examine import EMPTY_LABELS, HAS_BOM, HAS_CRLF, HAS_LABEL_FILE
 from yolops.datasets.splits import is_image
-from yolops.findings import Finding, Severity
+from yolops.datasets.tally import BITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from yolops.datasets.description import Dataset
-    from yolops.datasets.examine import Examined
+    from yolops.datasets.tally import Tally
+    from yolops.findings import Finding
 
 # LabelImg and its like write the class names into the directory of the labels.
 NOT_LABELS = frozenset({"classes.txt", "notes.txt", "readme.txt"})
 
 
-def about_contents(dataset: Dataset, examined: Mapping[Path, Examined]) -> Iterator[Finding]:
-    """Say what is wrong with a dataset as a whole.
+def about_splits(
+    dataset: Dataset, images: Sequence[str], membership: NDArray[np.uint8], flags: NDArray[np.uint8], tally: Tally
+) -> Iterator[Finding]:
+    """Say which splits are empty or without labels, and which labels are missing or oddly written.
 
     Args:
         dataset: the dataset.
-        examined: what is known of each of its images.
+        images: the paths of all its images.
+        membership: of each, the bits of the splits it is in.
+        flags: of each, the flags of `examine`.
+        tally: what was counted.
     """
-    for split in dataset.splits:
-        yield from _about_split(dataset, split, examined)
-    yield from _unseen_classes(dataset, examined)
-    yield from _leaks(dataset, examined)
-    yield from _shared_labels(dataset)
-    yield from _about_label_directories(dataset)
-
-
-def _about_split(dataset: Dataset, split: str, examined: Mapping[Path, Examined]) -> Iterator[Finding]:
-    where = f"{dataset.source} ({split})"
-    members = dataset.splits[split]
-    if not members:
-        worst = Severity.WARNING if split == "test" else Severity.ERROR
-        yield Finding(worst, "split-empty", where, "no image in this split", "correct the path of the split")
-        return
-    if not any(any(examined[image].per_class) for image in members):
-        worst = Severity.ERROR if split == "train" else Severity.WARNING
-        what = "no image of this split has a box"
-        fix = f"put the labels where they are looked for: {label_path(members[0])}"
-        yield Finding(worst, "split-without-labels", where, what, fix)
-    missing = [image for image in members if not examined[image].has_label_file]
-    for image in missing:
-        what = f"no label file ({label_path(image)}), so it counts as background"
-        fix = "nothing, if it shows no object; an empty label file says so"
-        yield Finding(Severity.INFO, "label-missing", str(image), what, fix)
-    if missing:
-        what = f"{len(missing)} of {len(members)} images have no label file and count as background"
-        fix = f"make sure that they show no object, for example {missing[0]}"
-        yield Finding(Severity.WARNING, "labels-missing", where, what, fix)
-
-
-def _unseen_classes(dataset: Dataset, examined: Mapping[Path, Examined]) -> Iterator[Finding]:
-    seen = {
-        number
-        for image in dataset.splits.get("train", ())
-        for number, count in enumerate(examined[image].per_class)
-        if count
-    }
-    if not seen:  # said already, of the whole split
-        return
-    for number, name in enumerate(dataset.names):
-        if number not in seen:
-            what = f"class {number} ({name}) has no box in train, so it cannot be learnt"
-            fix = "label some, or take the class out of `names`"
-            yield Finding(Severity.WARNING, "class-without-boxes", str(dataset.source), what, fix)
-
-
-def _leaks(dataset: Dataset, examined: Mapping[Path, Examined]) -> Iterator[Finding]:
-    first: dict[str, tuple[str, Path]] = {}
     for split, members in dataset.splits.items():
-        for image in members:
-            content = examined[image].image_hash
-            if not content:
-                continue
-            other, twin = first.setdefault(content, (split, image))
-            if other != split:
-                what = f"the same image is in {other} ({twin}), so the scores of {split} are too good"
-                yield Finding(Severity.WARNING, "image-leaks", str(image), what, "keep it in one split only")
-            elif twin != image:
-                what = f"the same image as {twin}"
-                yield Finding(Severity.INFO, "image-repeated", str(image), what, "keep one of them")
-
-
-def _shared_labels(dataset: Dataset) -> Iterator[Finding]:
-    owner: dict[Path, Path] = {}
-    for image in sorted({image for members in dataset.splits.values() for image in members}):
-        first = owner.setdefault(label_path(image), image)
-        if first != image:
-            what = f"shares its label file with {first.name}"
-            yield Finding(Severity.WARNING, "label-shared", str(image), what, "give one of them another name")
-
-
-def _about_label_directories(dataset: Dataset) -> Iterator[Finding]:
-    image_directories: dict[Path, set[Path]] = defaultdict(set)
-    for members in dataset.splits.values():
-        for image in members:
-            image_directories[label_path(image).parent].add(image.parent)
-    for directory, sources in sorted(image_directories.items()):
-        cache = directory.with_suffix(".cache")
-        if cache.exists():
-            what = "a cache that ultralytics would unpickle, which can run code; yolops leaves it unread"
-            fix = "nothing; delete it if the data came from somebody else"
-            yield Finding(Severity.INFO, "cache-ignored", str(cache), what, fix)
-        # Labels beside their images: any other .txt there may be a list or a readme.
-        if directory not in sources and directory.is_dir():
-            yield from _orphans(directory, sources)
-
-
-def _orphans(directory: Path, sources: set[Path]) -> Iterator[Finding]:
-    stems = {os.path.splitext(name)[0] for source in sources for name in _names(source) if is_image(name)}  # noqa: PTH122
-    for name in sorted(_names(directory)):
-        stem, suffix = os.path.splitext(name)  # noqa: PTH122
-        if suffix.lower() != ".txt" or name.startswith(".") or name.lower() in NOT_LABELS:
+        where = f"{dataset.source} ({split})"
+        if not members:
+            code = "test-empty" if split == "test" else "split-empty"
+            yield finding(code, where, "no image in this split", "correct the path of the split")
             continue
-        if suffix != ".txt":
+        if not tally.labelled[SPLITS.index(split)]:
+            code = "train-without-labels" if split == "train" else "split-without-labels"
+            fix = f"put the labels where they are looked for: {label_of(members.names[0])}"
+            yield finding(code, where, "no image of this split has a box", fix)
+        inside = (membership & BITS[split]) > 0
+        yield from _about_label_files(where, images, inside, flags)
+    for flag, code, written in (
+        (HAS_BOM, "label-bom", "begin with a byte-order mark"),
+        (HAS_CRLF, "label-crlf", "have Windows line ends"),
+    ):
+        written_so = np.flatnonzero(flags & flag)
+        if len(written_so):
+            what = f"{len(written_so)} label files {written}, for example {label_of(images[written_so[0]])}"
+            yield finding(code, str(dataset.source), what, "nothing: they are read")
+
+
+def about_names(images: Sequence[str]) -> Iterator[Finding]:
+    """Say which images share a label file, or a name as soon as case does not count.
+
+    Args:
+        images: the paths of all images.
+    """
+    # Numbers instead of texts: of a million names there are few twins, and those are compared as texts.
+    for group in _groups(images, label_of):
+        for image in group[1:]:
+            what = f"shares its label file with {os.path.basename(group[0])}"  # noqa: PTH119
+            yield finding("label-shared", image, what, "give one of them another name")
+    for group in _groups(images, str.lower):
+        for image in group[1:]:
+            what = f"differs from {os.path.basename(group[0])} in upper and lower case only"  # noqa: PTH119
+            yield finding("name-case-clash", image, what, "give one of them another name")
+
+
+def about_label_directories(images: Sequence[str]) -> Iterator[Finding]:
+    """Say which files in the directories of the labels belong to nothing.
+
+    Args:
+        images: the paths of all images.
+    """
+    sources: dict[str, set[str]] = {}
+    for parent, group in groupby(images, os.path.dirname):
+        sources.setdefault(os.path.dirname(label_of(next(group))), set()).add(parent)  # noqa: PTH120
+    for directory, parents in sorted(sources.items()):
+        cache = f"{os.path.splitext(directory)[0]}.cache"  # noqa: PTH122
+        if os.path.exists(cache):  # noqa: PTH110
+            what = "a cache that ultralytics would unpickle, which can run code; yolops leaves it unread"
+            yield finding("cache-ignored", cache, what, "nothing; delete it if the data came from somebody else")
+        # Labels beside their images: any other .txt there may be a list or a readme.
+        if directory not in parents:
+            yield from _orphans(directory, parents)
+
+
+def _about_label_files(
+    where: str, images: Sequence[str], inside: NDArray[np.bool_], flags: NDArray[np.uint8]
+) -> Iterator[Finding]:
+    missing = np.flatnonzero(inside & ((flags & HAS_LABEL_FILE) == 0))
+    for index in missing.tolist():
+        what = f"no label file ({label_of(images[index])}), so it counts as background"
+        fix = "nothing, if it shows no object; an empty label file says so"
+        yield finding("label-missing", images[index], what, fix)
+    if len(missing):
+        what = f"{len(missing)} of {inside.sum()} images have no label file and count as background"
+        fix = f"make sure that they show no object, for example {images[missing[0]]}"
+        yield finding("labels-missing", where, what, fix)
+    empty = np.flatnonzero(inside & ((flags & EMPTY_LABELS) > 0))
+    if len(empty):
+        what = f"{len(empty)} of {inside.sum()} images are background: their label file is empty"
+        yield finding("labels-empty", where, what, "nothing, if they show no object")
+
+
+def _groups(images: Sequence[str], key: Callable[[str], str]) -> Iterator[list[str]]:
+    marks = np.fromiter((hash(key(image)) for image in images), np.int64, len(images))
+    order = np.argsort(marks, kind="stable")
+    marks = marks[order]
+    twins = np.flatnonzero(marks[1:] == marks[:-1])
+    groups: dict[str, list[str]] = {}
+    for index in np.unique(order[np.r_[twins, twins + 1]]).tolist():
+        groups.setdefault(key(images[index]), []).append(images[index])
+    yield from (group for group in groups.values() if len(group) > 1)
+
+
+def _orphans(directory: str, parents: set[str]) -> Iterator[Finding]:
+    known = [_stems(parent, is_image) for parent in sorted(parents)]
+    labels = _stems(directory, lambda name: name.lower().endswith(".txt"))
+    strange = set(labels[~np.isin(labels, np.concatenate(known))].tolist())
+    odd = [
+        name
+        for name in _names(directory)
+        if name.lower().endswith(".txt") and (not name.endswith(".txt") or hash(name[:-4]) in strange)
+    ]
+    for name in sorted(odd):
+        if name.startswith(".") or name.lower() in NOT_LABELS:
+            continue
+        if not name.endswith(".txt"):
             what, fix = "not read because its suffix is not `.txt`", "rename it"
-            yield Finding(Severity.WARNING, "label-suffix", str(directory / name), what, fix)
-        elif stem not in stems:
+            yield finding("label-suffix", f"{directory}/{name}", what, fix)
+        else:
             what, fix = "labels of an image that is not there", "bring the image back, or delete the labels"
-            yield Finding(Severity.WARNING, "label-without-image", str(directory / name), what, fix)
+            yield finding("label-without-image", f"{directory}/{name}", what, fix)
 
 
-def _names(directory: Path) -> list[str]:
+def _stems(directory: str, wanted: Callable[[str], bool]) -> NDArray[np.int64]:
+    stems = (hash(os.path.splitext(name)[0]) for name in _names(directory) if wanted(name))  # noqa: PTH122
+    return np.fromiter(stems, np.int64)
+
+
+def _names(directory: str) -> Iterator[str]:
     try:
-        return os.listdir(directory)  # noqa: PTH208 - names are all that is needed
+        with os.scandir(directory) as entries:
+            yield from (entry.name for entry in entries)
     except OSError:  # the images of a list may be gone; that is said of each of them
-        return []
+        return

@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import yaml
 
-from yolops.datasets.splits import images_in, resolved
-from yolops.errors import YolopsError
-from yolops.findings import Finding, Severity
+from yolops.datasets.codes import DescriptionError, finding
+from yolops.datasets.splits import ImagePaths, images_in, resolved
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from yolops.findings import Finding
 
 SPLITS = ("train", "val", "test")
 # The largest public class list (about 22,000 ImageNet names) takes half a megabyte.
 MAX_YAML_BYTES = 4 * 1024 * 1024
+# Besides `download`, under which ultralytics 8.4 runs a script, what other tools and forks take commands from.
+EXECUTABLE = ("autodownload", "command", "exec", "postprocess", "preprocess", "run", "script", "setup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Dataset:
     source: Path
     root: Path
     names: tuple[str, ...]
-    splits: Mapping[str, tuple[Path, ...]]
+    splits: Mapping[str, ImagePaths]
     findings: tuple[Finding, ...] = ()
 
 
@@ -55,24 +58,14 @@ def read_dataset(path: Path) -> Dataset:
         The dataset. Its images are listed, not opened.
 
     Raises:
-        YolopsError: the description is missing, unreadable, malformed or contradicts itself or the disk.
+        DescriptionError: the description is missing, unreadable, malformed or contradicts itself or the disk.
     """
     source = _yaml_of(path)
     document = _Document(source, *_load(source))
     root = _root(document)
     names, findings = _names(document)
-    if document.value("download"):
-        where = document.where("download")
-        findings.append(
-            Finding(
-                Severity.WARNING,
-                "download-ignored",
-                where,
-                "`download` is ignored: yolops never runs what a dataset brings along",
-                "fetch the data yourself if it is missing, then delete the key",
-            )
-        )
-    splits: dict[str, tuple[Path, ...]] = {}
+    findings += _about_keys(document)
+    splits: dict[str, ImagePaths] = {}
     for split in SPLITS:
         entries = _entries(document, split)
         if entries:
@@ -87,12 +80,13 @@ def label_path(image: Path) -> Path:
 
     An image below no directory of that name has its labels beside it (ultralytics' `img2label_paths`).
     """
-    parts = image.parts
-    directories = [index for index in range(1, len(parts) - 1) if parts[index] == "images"]
-    if directories:
-        last = directories[-1]
-        image = Path(*parts[:last], "labels", *parts[last + 1 :])
-    return image.with_suffix(".txt")
+    return Path(label_of(str(image)))
+
+
+def label_of(image: str) -> str:
+    """Do what `label_path` does, for a path as text: twenty times quicker."""
+    head, directory, tail = image.rpartition("/images/")
+    return os.path.splitext(f"{head}/labels/{tail}" if directory else image)[0] + ".txt"  # noqa: PTH122
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +104,8 @@ class _Document:
         line = self.lines.get(key)
         return f"{self.source}:{line}" if line else str(self.source)
 
-    def fail(self, key: str, what: str, fix: str) -> NoReturn:
-        raise YolopsError(f"{self.where(key)}: {what}", fix)
+    def fail(self, key: str, what: str, fix: str, *, code: str = "description-wrong") -> NoReturn:
+        raise DescriptionError(code, self.where(key), what, fix)
 
 
 def _yaml_of(path: Path) -> Path:
@@ -119,7 +113,8 @@ def _yaml_of(path: Path) -> Path:
     path = Path(os.path.abspath(path))  # noqa: PTH100
     if not path.is_dir():
         if not path.exists():
-            raise YolopsError(f"{path}: there is no such dataset", "give a data.yaml or the directory that holds one")
+            fix = "give a data.yaml or the directory that holds one"
+            raise DescriptionError("description-missing", str(path), "there is no such dataset", fix)
         return path
     for name in ("data.yaml", "data.yml"):
         if (path / name).is_file():
@@ -127,8 +122,10 @@ def _yaml_of(path: Path) -> Path:
     others = sorted((*path.glob("*.yaml"), *path.glob("*.yml")))
     if len(others) == 1:
         return others[0]
-    raise YolopsError(
-        f"{path}: no data.yaml in this directory",
+    raise DescriptionError(
+        "description-missing",
+        str(path),
+        "no data.yaml in this directory",
         "name the file itself" if others else "convert the annotations first: yolops dataset convert --help",
     )
 
@@ -138,9 +135,11 @@ def _load(source: Path) -> tuple[Mapping[Any, Any], Mapping[str, int]]:
         with source.open("rb") as file:
             content = file.read(MAX_YAML_BYTES + 1)
     except OSError as error:
-        raise YolopsError(f"{source}: cannot be read ({error.strerror})", "check the path and permissions") from error
+        what = f"cannot be read ({error.strerror})"
+        raise DescriptionError("description-unreadable", str(source), what, "check the path and permissions") from error
     if len(content) > MAX_YAML_BYTES:
-        raise YolopsError(f"{source}: larger than a description can be", "give the data.yaml of the dataset")
+        what, fix = "larger than a description can be", "give the data.yaml of the dataset"
+        raise DescriptionError("description-unreadable", str(source), what, fix)
     try:
         loader = yaml.SafeLoader(content)
         node = loader.get_single_node()
@@ -149,11 +148,29 @@ def _load(source: Path) -> tuple[Mapping[Any, Any], Mapping[str, int]]:
         mark = getattr(error, "problem_mark", None)
         where = f"{source}:{mark.line + 1}" if mark else str(source)
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or type(error).__name__
-        raise YolopsError(f"{where}: not valid YAML ({problem})", "indent with spaces and quote odd names") from error
+        raise DescriptionError(
+            "description-unreadable", where, f"not valid YAML ({problem})", "indent with spaces and quote odd names"
+        ) from error
     if not isinstance(value, dict) or not isinstance(node, yaml.MappingNode):
-        raise YolopsError(f"{source}: holds no mapping", "it needs at least the keys train, val and names")
+        fix = "it needs at least the keys train, val and names"
+        raise DescriptionError("description-unreadable", str(source), "holds no mapping", fix)
     lines = {str(key.value): key.start_mark.line + 1 for key, _ in node.value if isinstance(key, yaml.ScalarNode)}
     return value, lines
+
+
+def _about_keys(document: _Document) -> Iterator[Finding]:
+    if document.value("download"):
+        what = "`download` is ignored: yolops never runs what a dataset brings along"
+        fix = "fetch the data yourself if it is missing, then delete the key"
+        yield finding("download-ignored", document.where("download"), what, fix)
+    for key in EXECUTABLE:
+        if document.value(key):
+            what = f"`{key}` is ignored: yolops never runs what a dataset brings along"
+            yield finding("key-executable", document.where(key), what, "read what it does, then delete the key")
+    if document.value("kpt_shape"):
+        what = "`kpt_shape` says that the labels hold keypoints (pose), and yolops trains boxes"
+        fix = "keep the first five columns of the labels, and delete the key"
+        yield finding("keypoints-described", document.where("kpt_shape"), what, fix)
 
 
 def _root(document: _Document) -> Path:
@@ -172,21 +189,17 @@ def _names(document: _Document) -> tuple[tuple[str, ...], list[Finding]]:
     if raw is None:
         if count is None:
             document.fail("names", "neither `names` nor `nc`", "list the class names under `names`")
-        finding = Finding(
-            Severity.WARNING,
-            "names-invented",
-            document.where("nc"),
-            "the classes have no names, so they are called class_0, class_1, ...",
-            "list the class names under `names`",
-        )
-        return tuple(f"class_{index}" for index in range(count)), [finding]
+        what = "the classes have no names, so they are called class_0, class_1, ..."
+        invented = finding("names-invented", document.where("nc"), what, "list the class names under `names`")
+        return tuple(f"class_{index}" for index in range(count)), [invented]
     values = _in_order(document, raw) if isinstance(raw, dict) else raw
     if not isinstance(values, list) or not values:
         document.fail("names", "`names` is neither a list nor a mapping of numbers to names", "list the class names")
     if not all(isinstance(value, str | int | float) for value in values):
         document.fail("names", "`names` holds something that is not a name", "write one text per class")
     if count is not None and count != len(values):
-        document.fail("nc", f"`nc` is {count} but `names` has {len(values)}", "delete `nc`: the names say how many")
+        what, fix = f"`nc` is {count} but `names` has {len(values)}", "delete `nc`: the names say how many"
+        document.fail("nc", what, fix, code="names-disagree")
     return tuple(str(value) for value in values), _doubtful_names(document, values)
 
 
@@ -221,11 +234,11 @@ def _doubtful_names(document: _Document, values: list[Any]) -> list[Finding]:
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
         what = f"more than one class is called {twice[0]!r}"
-        found.append(Finding(Severity.WARNING, "name-repeated", where, what, "give each class its own name"))
+        found.append(finding("name-repeated", where, what, "give each class its own name"))
     odd = next((value for value in values if not isinstance(value, str)), None)
     if odd is not None:
         what = f"YAML reads a class name as {odd!r}, which is not text"
-        found.append(Finding(Severity.WARNING, "name-not-text", where, what, "put quotes around the name"))
+        found.append(finding("name-not-text", where, what, "put quotes around the name"))
     return found
 
 

@@ -1,113 +1,228 @@
-"""Reading the images of a dataset with their labels: each file once.
+"""Reading the images of a dataset with their labels, each file once, in portions and in several processes.
 
-In threads: Pillow and hashlib let go of the interpreter while they decode and hash, which is most of the work, and the
-rest waits for the disk.
+Not in threads: much of the work for a small file is Python's own, and only one thread of a process does that at a
+time. A portion of some hundred images comes back as a few arrays and what is wrong, so that neither the way between
+processes nor the memory of a million images costs much.
 """
 
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
-from concurrent.futures import ThreadPoolExecutor
+import signal
+from collections import deque
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from yolops.datasets import images, labels
-from yolops.datasets.description import label_path
-from yolops.findings import Finding, Severity
+from yolops.datasets import labels
+from yolops.datasets.bulk_labels import BOM, parse_plain, plain_text
+from yolops.datasets.codes import finding
+from yolops.datasets.description import label_of
+from yolops.datasets.images import Level, look, quiet_decoding
+from yolops.datasets.likeness import THUMBNAIL_BYTES
+from yolops.datasets.tally import Collected, Tally
+from yolops.errors import YolopsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Sequence
+    from concurrent.futures import Future
+
+    from numpy.typing import NDArray
+
+    from yolops.findings import Finding
 
 # The largest label file of COCO has 100 lines, of a dense aerial photograph some thousands.
 MAX_LABEL_BYTES = 16 * 1024 * 1024
-_EMPTY_HASH = hashlib.sha256(b"").hexdigest()
+_LABEL_BLOCK = 64 * 1024
+DIGEST_BYTES = 32
+# Images in a portion: enough for arrays to pay, few enough for a progress bar.
+PORTION = 256
+# Below this many images, starting processes takes longer than it saves.
+ALONE = 512
+# Flags of `Portion.flags`.
+HAS_LABEL_FILE, EMPTY_LABELS, HAS_BOM, HAS_CRLF, IS_HASHED, HAS_THUMBNAIL = 1, 2, 4, 8, 16, 32
+_EMPTY_HASH = hashlib.sha256(b"").digest()
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
-    """What is known of one image and its labels after both were read.
+class Task:
+    """A portion of the images of a dataset.
 
     Attributes:
-        image: the path of the image.
-        image_hash: the SHA-256 of its bytes; empty if it could not be read.
-        label_hash: the SHA-256 of its canonical label bytes.
-        has_label_file: whether there is a label file at all.
-        per_class: the number of boxes of each class.
-        findings: what is wrong with either file.
+        images: their paths.
+        membership: shape (n,), uint8: the bits of the splits each is in.
     """
 
-    image: Path
-    image_hash: str
-    label_hash: str
-    has_label_file: bool
-    per_class: tuple[int, ...]
-    findings: tuple[Finding, ...]
+    images: Sequence[str]
+    membership: NDArray[np.uint8]
 
 
-def examine(image: Path, classes: int) -> Examined:
-    """Read one image and its labels.
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """What is known of a portion of images after they and their labels were read.
 
-    Args:
-        image: the path of the image.
-        classes: how many classes the dataset has.
+    Attributes:
+        digests: shape (n, 2, 32), uint8: the SHA-256 of the image's bytes and of its canonical label bytes; none of
+            either when the level is `QUICK`.
+        thumbnails: shape (n, 72), uint8; none when the level is `QUICK`.
+        flags: shape (n,), uint8: see above.
+        tally: what was counted.
+        findings: what is wrong, in the order of the images.
     """
-    findings: list[Finding] = []
-    image_hash = ""
-    try:
-        content = image.read_bytes()
-    except OSError as error:
-        fix = "correct the list it stands in, or its permissions"
-        what = f"cannot be read ({error.strerror})"
-        findings.append(Finding(Severity.ERROR, "image-missing", str(image), what, fix))
+
+    digests: NDArray[np.uint8]
+    thumbnails: NDArray[np.uint8]
+    flags: NDArray[np.uint8]
+    tally: Tally
+    findings: Collected
+
+
+def examine(task: Task, *, classes: int, level: Level) -> Portion:
+    """Read a portion of images and their labels."""
+    found: dict[int, list[Finding]] = {}
+    with quiet_decoding():
+        looked = [look(image, level) for image in task.images]
+    contents, flags = _read(task.images, found)
+    for index, seen in enumerate(looked):
+        flags[index] |= IS_HASHED * bool(seen.digest) | HAS_THUMBNAIL * bool(seen.thumbnail)
+        if seen.findings:
+            found[index] = [*seen.findings, *found.get(index, ())]
+    sizes = np.array([seen.size for seen in looked], np.int64).reshape(-1, 2)
+    tally, odd = _parse(task, contents, sizes, found, classes)
+    if level is Level.QUICK:
+        digests, thumbnails = b"", b""
     else:
-        image_hash = hashlib.sha256(content).hexdigest()
-        findings += images.examine(content, str(image))
-    source = label_path(image)
-    try:
-        with source.open("rb") as file:
-            written = file.read(MAX_LABEL_BYTES)
-    except FileNotFoundError:
-        return Examined(image, image_hash, _EMPTY_HASH, has_label_file=False, per_class=(), findings=tuple(findings))
-    except OSError as error:
-        what = f"cannot be read ({error.strerror})"
-        findings.append(Finding(Severity.ERROR, "label-unreadable", str(source), what, "correct its permissions"))
-        return Examined(image, image_hash, _EMPTY_HASH, has_label_file=True, per_class=(), findings=tuple(findings))
-    if len(written) == MAX_LABEL_BYTES:
-        what = f"more than {MAX_LABEL_BYTES} bytes were not read"
-        findings.append(Finding(Severity.ERROR, "label-too-large", str(source), what, "put labels of one image in it"))
-    parsed = labels.parse(written, where=str(source), classes=classes)
-    per_class = tuple(np.bincount(parsed.boxes[:, 0].astype(np.intp), minlength=classes).tolist())
-    label_hash = hashlib.sha256(labels.canonical(written)).hexdigest()
-    found = (*findings, *parsed.findings)
-    return Examined(image, image_hash, label_hash, has_label_file=True, per_class=per_class, findings=found)
+        images = (seen.digest or bytes(DIGEST_BYTES) for seen in looked)
+        marks = map(_label_digest, contents, odd.tolist())
+        digests = b"".join(part for pair in zip(images, marks, strict=True) for part in pair)
+        thumbnails = b"".join(seen.thumbnail or bytes(THUMBNAIL_BYTES) for seen in looked)
+    collected = Collected()
+    for index in sorted(found):
+        collected.extend(found[index])
+    return Portion(
+        np.frombuffer(digests, np.uint8).reshape(-1, 2, DIGEST_BYTES),
+        np.frombuffer(thumbnails, np.uint8).reshape(-1, THUMBNAIL_BYTES),
+        flags,
+        tally,
+        collected,
+    )
 
 
-def examine_all(
-    every: Sequence[Path], classes: int, progress: Callable[[int, int], None] | None = None
-) -> dict[Path, Examined]:
-    """Read many images and their labels.
+def examine_all(tasks: Iterable[Task], images: int, *, classes: int, level: Level) -> Iterator[Portion]:
+    """Read many portions, in as many processes as there are processors.
 
     Args:
-        every: the paths of the images, each once.
+        tasks: the portions; read as they are needed.
+        images: how many images there are in all of them.
         classes: how many classes the dataset has.
-        progress: called in this thread after every image with how many are done, and of how many.
+        level: how closely images are looked at.
 
-    Returns:
-        What is known of each image, in the order given.
+    Yields:
+        What is known of each portion, in the order given.
+
+    Raises:
+        YolopsError: a process was killed, or a decoder crashed it.
     """
-    pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="dataset-check")
-    examined: dict[Path, Examined] = {}
+    work = partial(examine, classes=classes, level=level)
+    if images <= ALONE:
+        yield from map(work, tasks)
+        return
+    processes = os.cpu_count() or 1
+    others = set(multiprocessing.active_children())
+    # Not forked: a progress bar's thread may hold a lock at that moment, which its copy would never get.
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _leave_ctrl_c_to_the_parent)
+    waiting: deque[Future[Portion]] = deque()
+    rest = iter(tasks)
     try:
-        with images.quiet_decoding():
-            for result in pool.map(partial(examine, classes=classes), every):
-                examined[result.image] = result
-                if progress:
-                    progress(len(examined), len(every))
+        while True:
+            waiting.extend(pool.submit(work, task) for task in islice(rest, 3 * processes - len(waiting)))
+            if not waiting:
+                break
+            yield waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise YolopsError(
+            "a process that reads images was ended from outside: the memory may be full, or a decoder crashed",
+            "free memory, or find the image with --quick, which decodes none",
+        ) from error
     finally:
-        pool.shutdown(cancel_futures=True)  # so that Ctrl-C does not wait for the whole dataset
-    return examined
+        pool.shutdown(wait=False, cancel_futures=True)
+        # Ctrl-C does not wait until they have done what they were given.
+        for process in set(multiprocessing.active_children()) - others:
+            process.kill()
+
+
+def _leave_ctrl_c_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _read(images: Sequence[str], found: dict[int, list[Finding]]) -> tuple[list[bytes], NDArray[np.uint8]]:
+    contents: list[bytes] = []
+    flags = np.zeros(len(images), np.uint8)
+    for index, image in enumerate(images):
+        path = label_of(image)
+        content = b""
+        flag = HAS_LABEL_FILE
+        try:
+            content = _content_of(path)
+        except FileNotFoundError:
+            flag = 0
+        except OSError as error:
+            what = f"cannot be read ({error.strerror})"
+            found.setdefault(index, []).append(finding("label-unreadable", path, what, "correct its permissions"))
+        else:
+            flag |= EMPTY_LABELS * (not content or content.isspace())
+            flag |= HAS_BOM * content.startswith(BOM) | HAS_CRLF * (b"\r\n" in content)
+        if len(content) == MAX_LABEL_BYTES:
+            what = f"more than {MAX_LABEL_BYTES} bytes were not read"
+            fix = "put labels of one image in it"
+            found.setdefault(index, []).append(finding("label-too-large", path, what, fix))
+        flags[index] = flag
+        contents.append(content)
+    return contents, flags
+
+
+def _content_of(path: str) -> bytes:
+    # Of small files most of the time goes into opening them: no buffer, no text layer.
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        content = os.read(file, _LABEL_BLOCK)
+        if len(content) < _LABEL_BLOCK:
+            return content
+        parts = [content]
+        while (left := MAX_LABEL_BYTES - sum(map(len, parts))) and (more := os.read(file, left)):
+            parts.append(more)
+        return b"".join(parts)
+    finally:
+        os.close(file)
+
+
+def _parse(
+    task: Task, contents: Sequence[bytes], sizes: NDArray[np.int64], found: dict[int, list[Finding]], classes: int
+) -> tuple[Tally, NDArray[np.bool_]]:
+    boxes, owner, odd = parse_plain(contents, classes, sizes)
+    every, owners = [boxes], [owner]
+    for index in np.flatnonzero(odd).tolist():
+        width, height = sizes[index].tolist()
+        where = label_of(task.images[index])
+        parsed = labels.parse(contents[index], where=where, classes=classes, size=(width, height))
+        if parsed.findings:
+            found.setdefault(index, []).extend(parsed.findings)
+        every.append(parsed.boxes)
+        owners.append(np.full(len(parsed.boxes), index, np.intp))
+    tally = Tally.empty(classes)
+    tally.count(np.concatenate(every), np.concatenate(owners), task.membership)
+    return tally, odd
+
+
+def _label_digest(content: bytes, odd: bool) -> bytes:  # noqa: FBT001 - called by map
+    if not content:
+        return _EMPTY_HASH
+    text = labels.canonical(content) if odd else b"".join(sorted(plain_text(content).splitlines(keepends=True)))
+    return hashlib.sha256(text).digest()

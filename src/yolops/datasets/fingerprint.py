@@ -6,10 +6,19 @@ import hashlib
 import json
 import unicodedata
 from dataclasses import dataclass
+from itertools import groupby
+from os.path import basename
 from typing import TYPE_CHECKING
 
+from yolops.datasets.tally import BITS
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from yolops.datasets.description import Dataset
 
 # Changes when what is hashed, or how, changes.
 FORM = b"yolops dataset 1\n"
@@ -41,12 +50,38 @@ def fingerprint(names: Sequence[str], entries: Iterable[Entry]) -> str:
         names: the class names in order.
         entries: every image of every split, in any order.
     """
-    total = hashlib.sha256(FORM)
-    total.update(json.dumps(list(names)).encode() + b"\n")
-    for fields in sorted(_fields(entry) for entry in entries):
-        # No path holds a NUL, and the hashes have one length: two different datasets never give the same bytes.
-        total.update(b"\0".join(fields) + b"\n")
-    return total.hexdigest()
+    return _total(names, sorted(_fields(entry) for entry in entries))
+
+
+def fingerprint_of(
+    dataset: Dataset,
+    images: Sequence[str],
+    membership: NDArray[np.uint8],
+    digests: NDArray[np.uint8],
+    hashed: NDArray[np.bool_],
+) -> str:
+    """Return the fingerprint of a dataset of any size from arrays, without an object for each image.
+
+    Args:
+        dataset: the dataset.
+        images: the paths of all its images.
+        membership: of each, the bits of the splits it is in.
+        digests: shape (n, 2, 32): SHA-256 of the image's bytes, and of its canonical label bytes.
+        hashed: whether the image could be read.
+    """
+    root = f"{dataset.root}/"
+
+    def fields() -> Iterator[tuple[bytes, ...]]:
+        for split in sorted(dataset.splits):
+            rows = (membership & BITS[split]).nonzero()[0].tolist()
+            names = [_normal(_shared(images[row], root)) for row in rows]
+            order = sorted(range(len(rows)), key=names.__getitem__)
+            for name, places in groupby(order, key=names.__getitem__):
+                pairs = [_hex(digests[rows[place]], hashed=bool(hashed[rows[place]])) for place in places]
+                for pair in sorted(pairs):
+                    yield split.encode(), name, *pair
+
+    return _total(dataset.names, fields())
 
 
 def digest(of: str) -> str:
@@ -54,7 +89,29 @@ def digest(of: str) -> str:
     return of[:DIGEST_CHARACTERS]
 
 
+def _total(names: Sequence[str], fields: Iterable[tuple[bytes, ...]]) -> str:
+    total = hashlib.sha256(FORM)
+    total.update(json.dumps(list(names)).encode() + b"\n")
+    for parts in fields:
+        # No path holds a NUL, and the hashes have one length: two different datasets never give the same bytes.
+        total.update(b"\0".join(parts) + b"\n")
+    return total.hexdigest()
+
+
 def _fields(entry: Entry) -> tuple[bytes, ...]:
+    return entry.split.encode(), _normal(entry.name), entry.image.encode(), entry.labels.encode()
+
+
+def _normal(name: str) -> bytes:
     # macOS decomposes accents in file names; the composed form is what everyone else has.
-    name = unicodedata.normalize("NFC", entry.name).encode("utf-8", "surrogateescape")
-    return entry.split.encode(), name, entry.image.encode(), entry.labels.encode()
+    return unicodedata.normalize("NFC", name).encode("utf-8", "surrogateescape")
+
+
+def _shared(image: str, root: str) -> str:
+    # Outside the root there is no path that another machine shares; the name alone is.
+    return image.removeprefix(root) if image.startswith(root) else basename(image)  # noqa: PTH119 - ten times quicker than Path
+
+
+def _hex(digests: NDArray[np.uint8], *, hashed: bool) -> tuple[bytes, bytes]:
+    image, labels = digests
+    return image.tobytes().hex().encode() if hashed else b"", labels.tobytes().hex().encode()

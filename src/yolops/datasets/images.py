@@ -1,13 +1,18 @@
-"""Whether an image can be trained on: decoded completely, as ultralytics does only once training runs."""
+"""Whether an image can be trained on: its header, its bytes, and as many of its pixels as the level asks for."""
 
 from __future__ import annotations
 
+import hashlib
 import io
+import os
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from enum import StrEnum
+from io import FileIO
+from typing import IO, TYPE_CHECKING, Any
 
-from PIL import (  # noqa: F401 - importing a plugin registers it; Pillow's own lazy way is not safe in threads
+from PIL import (  # noqa: F401 - importing a plugin registers it; Pillow's own lazy way is slower for each image
     AvifImagePlugin,
     BmpImagePlugin,
     Image,
@@ -20,16 +25,24 @@ from PIL import (  # noqa: F401 - importing a plugin registers it; Pillow's own 
     WebPImagePlugin,
 )
 
-from yolops.findings import Finding, Severity
+from yolops.datasets.codes import finding
+from yolops.datasets.headers import END_OF_JPEG, END_OF_PNG, HEAD_BYTES, plain_size, stray_marker
+from yolops.datasets.likeness import thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from yolops.findings import Finding
 
 # ultralytics 8.4 `check_image` refuses fewer than 10 pixels.
 LEAST_PIXELS = 10
 # Only what ultralytics trains on. HEIC needs a plugin that it would try to install; DNG is read as TIFF, MPO as JPEG.
 FORMATS = ("AVIF", "BMP", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
-END_OF_JPEG = b"\xff\xd9"
+# What is larger is hashed and decoded from the file instead of from memory.
+MOST_IN_MEMORY = 64 * 1024 * 1024
+# Decoding to about this size is enough for the thumbnail; JPEG does it at an eighth of the arithmetic.
+_DRAFT = ("L", (16, 16))
+_ORIENTATION, _SIDEWAYS, _TURNED = 274, (5, 6, 7, 8), (2, 3, 4, 5, 6, 7, 8)
 _SUFFIXES = {
     "AVIF": ("avif",),
     "BMP": ("bmp",),
@@ -42,36 +55,67 @@ _SUFFIXES = {
 }
 
 
-def examine(content: bytes, where: str) -> tuple[Finding, ...]:
-    """Decode an image and say what is wrong with it.
+class Level(StrEnum):
+    """How closely images are looked at: their headers, their bytes and a reduced decode, or every pixel."""
+
+    QUICK = "quick"
+    DEFAULT = "default"
+    DEEP = "deep"
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What is known of an image.
+
+    Attributes:
+        size: width and height in pixels as trainers show it; zeros where it could not be read.
+        digest: the SHA-256 of its bytes; empty where they were not read.
+        thumbnail: what `likeness.thumbnail` made of it; empty where it was not decoded.
+        findings: what is wrong with it.
+    """
+
+    size: tuple[int, int] = (0, 0)
+    digest: bytes = b""
+    thumbnail: bytes = b""
+    findings: tuple[Finding, ...] = ()
+
+
+def look(path: str, level: Level) -> Looked:
+    """Look at an image; call it within `quiet_decoding`.
 
     Args:
-        content: the bytes of the file.
-        where: the path of the file.
+        path: the path of the image.
+        level: how closely.
 
     Returns:
-        An error for what ultralytics drops without saying so, a warning for what it changes.
+        What is known of it, with an error for what ultralytics drops and a warning for what it changes.
     """
-    if not content:
-        return (_error("image-empty", where, "the file is empty", "fetch it again or take it out"),)
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            # Read before load(), which may replace them.
-            form, size = str(image.format), image.size
-            image.load()
-    except Image.DecompressionBombWarning:
-        what = f"more than {Image.MAX_IMAGE_PIXELS} pixels, so it was not decoded"
-        return (Finding(Severity.WARNING, "image-very-large", where, what, "cut it into tiles before training"),)
-    except Image.DecompressionBombError:
-        what = "so many pixels that Pillow refuses it, and ultralytics drops it"
-        return (_error("image-too-large", where, what, "cut it into tiles before training"),)
-    except UnidentifiedImageError:
-        what = "not an image that ultralytics can read"
-        return (_error("image-unreadable", where, what, "convert it to JPEG or PNG, or take it out"),)
-    except Exception as error:  # noqa: BLE001 - decoders raise anything on broken data, and one file must not end a check
-        what = f"damaged ({str(error)[:100] or type(error).__name__})"
-        return (_error("image-damaged", where, what, "fetch it again or take it out"),)
-    return tuple(_remarks(content, where, form, size))
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - quicker than Path
+            length = os.fstat(file.fileno()).st_size
+            if level is Level.QUICK:
+                return _glance(file, length, path)
+            return _examine(file, length, path, level)
+    except OSError as error:
+        what = f"cannot be read ({error.strerror or error})"
+        return Looked(findings=(finding("image-missing", path, what, "correct the list or the permissions"),))
+
+
+def orientation_of(image: Image.Image) -> int:
+    """Return the EXIF orientation that Pillow has not applied itself: 1 is upright.
+
+    Pillow turns TIFF on its own, and its `size` says so already.
+    """
+    if image.format == "TIFF" or not (image.info.get("exif") or image.format in {"PNG", "WEBP", "AVIF"}):
+        return 1
+    value = image.getexif().get(_ORIENTATION, 1)
+    return value if value in _TURNED else 1
+
+
+def shown_size(image: Image.Image) -> tuple[int, int]:
+    """Return width and height in pixels as trainers show an image, from its header."""
+    width, height = image.size
+    return (height, width) if orientation_of(image) in _SIDEWAYS else (width, height)
 
 
 @contextmanager
@@ -83,20 +127,118 @@ def quiet_decoding() -> Iterator[None]:
         yield
 
 
-def _remarks(content: bytes, where: str, form: str, size: tuple[int, int]) -> Iterator[Finding]:
+def _glance(file: FileIO, length: int, path: str) -> Looked:
+    head = file.read(HEAD_BYTES)
+    end = END_OF_PNG if head.startswith(b"\x89PNG") else END_OF_JPEG
+    file.seek(max(length - len(end), 0))
+    whole = file.read() == end
+    if whole and (plain := plain_size(head)):
+        form, width, height = plain
+        if min(width, height) >= LEAST_PIXELS and width * height <= _pixels():
+            return Looked((width, height), findings=tuple(_suffix(path, form)))
+    file.seek(0)
+    # A file that does not end as it should is looked at as closely as it takes to say why.
+    odd = not whole and head.startswith((b"\x89PNG", b"\xff\xd8"))
+    looked = _examine(file, length, path, Level.DEEP if odd else Level.QUICK)
+    return Looked(looked.size, findings=looked.findings)
+
+
+def _examine(file: FileIO, length: int, path: str, level: Level) -> Looked:
+    if not length:
+        digest = hashlib.sha256(b"").digest()
+        return Looked((0, 0), digest, b"", (finding("image-empty", path, "the file is empty", "fetch it again"),))
+    content, digest = b"", b""
+    source: IO[bytes] = file
+    if level is not Level.QUICK and length <= MOST_IN_MEMORY:
+        content = file.read()
+        source = io.BytesIO(content)
+        digest = hashlib.sha256(content).digest()
+    elif level is not Level.QUICK:
+        digest = hashlib.file_digest(file, "sha256").digest()
+        file.seek(0)
+    found: list[Finding] = []
+    small, size = b"", (0, 0)
+    try:
+        with Image.open(source, formats=FORMATS) as image:
+            size = shown_size(image)
+            found += _remarks(image, content, path, size)
+            if level is not Level.QUICK:
+                if level is Level.DEFAULT:
+                    image.draft(*_DRAFT)
+                image.load()
+                small = thumbnail(image)
+    except Exception as error:  # noqa: BLE001 - decoders raise anything on broken data, and one file must not end a check
+        # A truncated JPEG has bytes behind its last end marker too; what it cannot be decoded for says more.
+        found = [_undecoded(error, path)]
+    return Looked(size, digest, small, tuple(found))
+
+
+def _undecoded(error: Exception, path: str) -> Finding:
+    if isinstance(error, Image.DecompressionBombWarning):
+        what = f"more than {_pixels()} pixels, so it was not decoded"
+        return finding("image-very-large", path, what, "cut it into tiles before training")
+    if isinstance(error, Image.DecompressionBombError):
+        what = "so many pixels that Pillow refuses it, and ultralytics drops it"
+        return finding("image-too-large", path, what, "cut it into tiles before training")
+    if isinstance(error, UnidentifiedImageError):
+        what = "not an image that ultralytics can read"
+        return finding("image-unreadable", path, what, "convert it to JPEG or PNG, or take it out")
+    what = f"damaged ({str(error)[:100] or type(error).__name__})"
+    return finding("image-damaged", path, what, "fetch it again or take it out")
+
+
+def _remarks(image: Image.Image, content: bytes, path: str, size: tuple[int, int]) -> Iterator[Finding]:
+    form = str(image.format)
     if min(size) < LEAST_PIXELS:
         what = f"{size[0]}x{size[1]} pixels, and ultralytics drops images below {LEAST_PIXELS}"
-        yield _error("image-too-small", where, what, "take it out")
-    if form == "JPEG" and not content.endswith(END_OF_JPEG):
+        yield finding("image-too-small", path, what, "take it out")
+    if form == "JPEG" and content:
+        yield from _about_jpeg(content, path)
+    yield from _suffix(path, form)
+    turned = orientation_of(image)
+    if turned != 1:
+        what = f"EXIF orientation {turned}: stored as {image.size[0]}x{image.size[1]}, shown as {size[0]}x{size[1]}"
+        yield finding(
+            "image-rotated", path, what, "see that the boxes fit the image as it is shown, or save it upright"
+        )
+    yield from _about_pixels(image, path)
+
+
+def _about_jpeg(content: bytes, path: str) -> Iterator[Finding]:
+    if not content.endswith(END_OF_JPEG):
         # `check_image` re-encodes at quality 100 and puts the result in the file's place. On the links that
         # `write_training_yaml` makes it replaces the link; on the dataset itself it would replace the photograph.
-        what = "bytes follow the end of the JPEG: ultralytics re-encodes such a file in place and trains on the result"
-        yield Finding(Severity.WARNING, "jpeg-trailing-bytes", where, what, "save it again with an image program")
-    suffix = where.rpartition(".")[2].lower()
+        trailing = len(content) - content.rfind(END_OF_JPEG) - 2
+        what = f"{trailing} bytes follow the end of the JPEG: ultralytics re-encodes such a file in place"
+        yield finding("jpeg-trailing-bytes", path, what, "save it again with an image program")
+    elif (stray := stray_marker(content)) is not None:
+        what = f"damaged at byte {stray}, although its end is intact: what is behind it is shown wrongly"
+        yield finding("jpeg-damaged-inside", path, what, "fetch it again or take it out")
+
+
+def _about_pixels(image: Image.Image, path: str) -> Iterator[Finding]:
+    if image.mode == "CMYK":
+        yield finding("image-cmyk", path, "CMYK colours", "save it as RGB")
+    if image.mode.startswith(("I", "F")) or (_is_packed_in_16_bits(image)):
+        yield finding("image-16-bit", path, "16 bits per channel, of which the lower 8 are lost", "save it with 8 bits")
+    if image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info:
+        yield finding("image-alpha", path, "transparency is cut off: what lies below it is shown", "save it as RGB")
+    frames = getattr(image, "n_frames", 1) if image.format in {"PNG", "TIFF", "WEBP", "AVIF"} else 1
+    if frames > 1:
+        yield finding("image-animated", path, f"{frames} frames, of which the first is used", "save one frame")
+
+
+def _is_packed_in_16_bits(image: Any) -> bool:
+    # Pillow reads such colours as 8 bits; only what it hands to the decoder still says so.
+    return bool(image.tile) and "16" in str(image.tile[0].args)
+
+
+def _suffix(path: str, form: str) -> Iterator[Finding]:
+    suffix = path.rpartition(".")[2].lower()
     if suffix not in _SUFFIXES.get(form, (suffix,)):
         what = f"a {form} file with the suffix of another format"
-        yield Finding(Severity.INFO, "image-suffix", where, what, "nothing: it is read by its content")
+        yield finding("image-suffix", path, what, "nothing: it is read by its content")
 
 
-def _error(code: str, where: str, what: str, fix: str) -> Finding:
-    return Finding(Severity.ERROR, code, where, what, fix)
+def _pixels() -> int:
+    return Image.MAX_IMAGE_PIXELS or 0

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from yolops import findings as finding_rules
 from yolops.datasets import fingerprint as fingerprints
+from yolops.findings import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
-
-    from yolops.findings import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,9 @@ class Report:
         source: the description that was read.
         names: the class names.
         splits: counts of every described split.
-        findings: everything there is to say; errors stop training.
-        fingerprint: the content of the dataset, 64 hexadecimal characters.
+        findings: what there is to say, of each kind the first 1,000; errors stop training.
+        fingerprint: the content of the dataset, 64 hexadecimal characters; empty where the images were not read.
+        counts: how many findings there are of each kind.
     """
 
     source: Path
@@ -51,6 +52,7 @@ class Report:
     splits: Mapping[str, Counts]
     findings: tuple[Finding, ...]
     fingerprint: str
+    counts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def digest(self) -> str:
@@ -61,6 +63,26 @@ class Report:
     def errors(self) -> list[Finding]:
         """The findings that stop training."""
         return finding_rules.errors(self.findings)
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Report:
+        """Return the report that `as_dict` made a value of.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is no such value.
+        """
+        counts = {
+            split: Counts(**{**row, "per_class": tuple(row["per_class"])}) for split, row in value["splits"].items()
+        }
+        findings = (Finding(**{**item, "severity": Severity(item["severity"])}) for item in value["findings"])
+        return cls(
+            Path(value["data"]),
+            tuple(value["names"]),
+            MappingProxyType(counts),
+            tuple(findings),
+            value["fingerprint"],
+            counts=MappingProxyType(dict(value["counts"])),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain values, for `--json`."""
@@ -79,5 +101,6 @@ class Report:
                 }
                 for split, counts in self.splits.items()
             },
+            "counts": dict(self.counts),
             "findings": [finding.as_dict() for finding in self.findings],
         }
