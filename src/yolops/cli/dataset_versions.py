@@ -41,13 +41,13 @@ def _push(
     as_json: Json = False,
 ) -> None:
     """Check a dataset, and keep a version of it where the platform can reach it."""
-    from yolops.cli.training import checked
+    from yolops.cli.training import checked_dataset
     from yolops.datasets.versions.catalogue import SHOWN_CHARACTERS, check_name
     from yolops.datasets.versions.push import push
 
     session = session_of(context)
     console = session.console(as_json=as_json)
-    dataset, report = checked(console, data)
+    dataset, report = checked_dataset(session, console, data)
     name = check_name(name or dataset.source.parent.name)
     store = _store(session)
     with console.progress("reading files" if dry_run else "pushing files") as progress:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yolops.cli.training_display import TrainingDisplay
-from yolops.datasets.check import check
 from yolops.datasets.description import Dataset, read_dataset
+from yolops.datasets.gate import checked
 from yolops.errors import YolopsError
 from yolops.tracking.names import check_name
 from yolops.training.run_directory import RUNS, TrainRequest, find_run
@@ -39,7 +39,7 @@ def train(session: Session, console: Console, request: TrainRequest) -> TrainedR
     if request.register_as:
         check_name("--register-as", request.register_as)
         check_name("--alias", request.alias)
-    dataset, report = checked(console, Path(request.data))
+    dataset, report = checked_dataset(session, console, Path(request.data))
     request = replace(request, experiment=request.experiment or dataset.source.parent.name)
     return _training(session, console).train(request, dataset, report)
 
@@ -51,7 +51,7 @@ def resume(session: Session, console: Console, which: str, arguments: Mapping[st
         YolopsError: there is no such training, or it cannot go on.
     """
     directory = find_run(session.workspace.root / RUNS, which)
-    dataset, report = checked(console, Path(directory.request.data))
+    dataset, report = checked_dataset(session, console, Path(directory.request.data))
     return _training(session, console).resume(directory, dataset, report, arguments)
 
 
@@ -116,7 +116,7 @@ def _training(session: Session, console: Console) -> TrainingSession:
     )
 
 
-def checked(console: Console, data: Path) -> tuple[Dataset, Report]:
+def checked_dataset(session: Session, console: Console, data: Path) -> tuple[Dataset, Report]:
     """Return a dataset and what its check says.
 
     Raises:
@@ -124,7 +124,9 @@ def checked(console: Console, data: Path) -> tuple[Dataset, Report]:
     """
     dataset = read_dataset(data)
     with console.progress("checking images") as progress:
-        report = check(dataset, progress)
+        report, known = checked(dataset, session.workspace.create_state() / "checks", progress)
+    if known:
+        console.note("the dataset is as it was when it was checked last")
     console.findings(report.findings, most=5)
     if report.errors:
         count = "an error" if len(report.errors) == 1 else f"{len(report.errors)} errors"
