@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import dataset_transfer, logging_rate, server_boot, startup, training
+from benchmarks import dataset_check, dataset_transfer, logging_rate, server_boot, startup, training
 
 ALL = {
     "startup": startup.main,
@@ -12,6 +12,7 @@ ALL = {
     "training": training.main,
     "dataset_transfer": dataset_transfer.main,
     "server_boot": server_boot.main,
+    "dataset_check": dataset_check.main,
 }
 
 
