@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import multiprocessing
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from yolops.datasets.codes import CODES, DescriptionError
 from yolops.datasets.description import read_dataset
 from yolops.datasets.images import Level
 from yolops.datasets.sample import write_sample
+from yolops.errors import YolopsError
 
 # The modules that a check is made of.
 CHECK = frozenset(
@@ -67,6 +69,35 @@ def test_clean_datasets_raise_no_alarm(tmp_path: Path) -> None:
         labels = f"{number % 2} {x:.4f} {y:.4f} 0.1 0.2\n"
         builder.add(f"{split}/{number}.jpg", image=encoded(scene(number)), labels=labels)
     assert check(read_dataset(builder.yaml)).findings == ()
+
+
+def test_whoever_breaks_a_check_off_leaves_no_process_behind(tmp_path: Path) -> None:
+    builder = Builder(tmp_path / "data")
+    for number in range(1500):
+        builder.add(f"train/{number:04}.png")
+
+    def stop(done: int, total: int) -> None:
+        assert done < total
+        assert multiprocessing.active_children()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check(read_dataset(builder.yaml), stop)
+    assert multiprocessing.active_children() == []
+
+
+def test_a_process_that_is_killed_ends_the_check_with_advice(tmp_path: Path) -> None:
+    builder = Builder(tmp_path / "data")
+    for number in range(3000):
+        builder.add(f"train/{number:04}.png")
+
+    def kill(done: int, total: int) -> None:
+        for process in multiprocessing.active_children():
+            process.kill()
+
+    with pytest.raises(YolopsError, match="was ended from outside") as caught:
+        check(read_dataset(builder.yaml), kill)
+    assert "--quick" in caught.value.hint
 
 
 def test_several_processes_find_what_one_finds(tmp_path: Path) -> None:

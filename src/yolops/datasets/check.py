@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -52,13 +53,15 @@ def check(
     collected.extend(about_label_directories(images))
     tally = Tally.empty(len(dataset.names))
     rows = _Rows(len(images), level)
-    portions = examine_all(_tasks(images, membership), len(images), classes=len(dataset.names), level=level)
-    for portion in portions:
-        rows.add(portion)
-        tally.add(portion.tally)
-        collected.merge(portion.findings)
-        if progress:
-            progress(rows.done, len(images))
+    tasks = _tasks(images, membership)
+    # Closed at once when something ends the loop early, so that no process goes on.
+    with closing(examine_all(tasks, len(images), classes=len(dataset.names), level=level)) as portions:
+        for portion in portions:
+            rows.add(portion)
+            tally.add(portion.tally)
+            collected.merge(portion.findings)
+            if progress:
+                progress(rows.done, len(images))
     collected.extend(about_splits(dataset, images, membership, rows.flags, tally))
     collected.extend(about_balance(dataset, tally))
     hashed, seen = (rows.flags & IS_HASHED) > 0, (rows.flags & HAS_THUMBNAIL) > 0

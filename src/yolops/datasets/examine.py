@@ -31,7 +31,7 @@ from yolops.datasets.tally import Collected, Tally
 from yolops.errors import YolopsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Sequence
     from concurrent.futures import Future
 
     from numpy.typing import NDArray
@@ -115,7 +115,7 @@ def examine(task: Task, *, classes: int, level: Level) -> Portion:
     )
 
 
-def examine_all(tasks: Iterable[Task], images: int, *, classes: int, level: Level) -> Iterator[Portion]:
+def examine_all(tasks: Iterable[Task], images: int, *, classes: int, level: Level) -> Generator[Portion]:
     """Read many portions, in as many processes as there are processors.
 
     Args:
@@ -151,11 +151,13 @@ def examine_all(tasks: Iterable[Task], images: int, *, classes: int, level: Leve
             "a process that reads images was ended from outside: the memory may be full, or a decoder crashed",
             "free memory, or find the image with --quick, which decodes none",
         ) from error
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    except BaseException:
         # Ctrl-C does not wait until they have done what they were given.
         for process in set(multiprocessing.active_children()) - others:
             process.kill()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _leave_ctrl_c_to_the_parent() -> None:
