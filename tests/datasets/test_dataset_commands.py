@@ -64,6 +64,20 @@ def test_json_is_alone_on_stdout(run: Any, builder: Builder) -> None:
     assert len(report["digest"]) == 32
 
 
+def test_a_page_and_a_repaired_copy_are_written_beside_the_report(run: Any, builder: Builder, tmp_path: Path) -> None:
+    builder.add("train/c.png", labels="0 0.5 0.5 0.2 0.2\n" * 2 + "7 0.5 0.5 0.2 0.2\n")
+    page, copy = tmp_path / "report.html", tmp_path / "copy"
+    result = run("check", builder.root, "--html", page, "--fix", copy, "--drop-lines", "--dry-run", "--json")
+    planned = json.loads(result.stdout)["fixed"]
+    assert not copy.exists()
+    assert "class-out-of-range" in page.read_text()
+    written = json.loads(run("check", builder.root, "--fix", copy, "--drop-lines", "--json").stdout)["fixed"]
+    assert written == {**planned, "written": True}
+    assert run("check", copy).exit_code == 0
+    assert run("check", builder.root, "--dry-run").exit_code != 0
+    assert "cannot be written" in str(run("check", builder.root, "--html", tmp_path / "no/where.html").exception)
+
+
 def test_a_sample_is_generated_and_checked(run: Any, tmp_path: Path) -> None:
     data = json.loads(run("sample", "--images", 6, 2, 1, "--seed", 3, "--json").stdout)["data"]
     assert data == str(tmp_path / "shapes/data.yaml")
