@@ -14,6 +14,8 @@ import numpy as np
 from PIL import Image
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from numpy.typing import NDArray
 
 WIDTH, HEIGHT = 9, 8
@@ -24,9 +26,9 @@ CORRELATION = 0.97
 LEAST_CONTRAST = 4.0
 # Of 64 bits in 8 parts, 6 that differ leave at least 2 parts equal: each pair of parts is a key of 16 bits.
 _PARTS, _PART_BITS = 8, 8
-# Of hashes with one key, each is compared with so many behind it: more have one key where most images are alike, and
-# there each has a twin nearby.
-MOST_NEIGHBOURS = 256
+# Of hashes with one key, each is compared with so many behind it: more have one key where most images are alike, as the
+# frames of one camera, and there each has a twin nearby.
+MOST_NEIGHBOURS = 64
 
 
 def thumbnail(image: Image.Image) -> bytes:
@@ -51,39 +53,35 @@ def hashes(thumbnails: NDArray[np.uint8]) -> NDArray[np.uint64]:
 
 
 def alike(thumbnails: NDArray[np.uint8], ranks: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Find images that look alike.
+    """Find for each image one that looks like it and comes before it, by rank and then by row.
 
     Args:
         thumbnails: shape (n, 72), uint8.
-        ranks: shape (n,): of images with one hash, those of the lowest rank speak for the rest.
+        ranks: shape (n,): the split of each; a partner of another rank is preferred.
 
     Returns:
-        Pairs of rows, shape (m, 2), the smaller first, sorted, each pair once. Where many images are alike, not every
-        pair of them is among the pairs, but each image is.
+        The row of the partner, -1 where there is none: shape (n,).
     """
+    partners = np.full(len(thumbnails), -1, np.intp)
     contrast = _in_blocks(thumbnails, lambda block: block.std(axis=1))
     rows = np.flatnonzero(contrast >= LEAST_CONTRAST)
     if len(rows) < 2:
-        return np.empty((0, 2), np.intp)
-    marks = _in_blocks(thumbnails, hashes).astype(np.uint64)[rows]
+        return partners
+    marks = _in_blocks(thumbnails, hashes)[rows]
     order = np.lexsort((ranks[rows], marks))
     marks, rows = marks[order], rows[order]
     begins = np.r_[True, marks[1:] != marks[:-1]]
-    first = np.flatnonzero(begins)
-    speaker = first[np.cumsum(begins) - 1]
-    equal = np.flatnonzero(~begins)
-    pairs = [
-        np.stack([rows[speaker[equal]], rows[equal]], axis=1),
-        *(rows[first][pair] for pair in _near(marks[first])),
-    ]
-    every = np.unique(np.sort(np.concatenate(pairs), axis=1), axis=0)
-    return every[_correlated(thumbnails, every)]
+    # Of images with one hash, the first speaks for the others.
+    speakers = rows[begins]
+    _settle(partners, thumbnails, ranks, speakers[np.cumsum(begins) - 1][~begins], rows[~begins])
+    for left, right in _near(marks[begins]):
+        _settle(partners, thumbnails, ranks, speakers[left], speakers[right])
+    return partners
 
 
-def _near(marks: NDArray[np.uint64]) -> list[NDArray[np.intp]]:
-    """Return pairs of different hashes within `DISTANCE`, as indices."""
+def _near(marks: NDArray[np.uint64]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Yield pairs of different hashes within `DISTANCE`, as two arrays of indices."""
     parts = marks.astype(">u8").view(np.uint8).reshape(-1, _PARTS).astype(np.uint16)
-    found = []
     for one, other in combinations(range(_PARTS), 2):
         key = (parts[:, one] << _PART_BITS) | parts[:, other]
         order = np.argsort(key, kind="stable")
@@ -94,24 +92,39 @@ def _near(marks: NDArray[np.uint64]) -> list[NDArray[np.intp]]:
                 break
             left, right = order[together], order[together + step]
             close = np.bitwise_count(marks[left] ^ marks[right]) <= DISTANCE
-            found.append(np.stack([left[close], right[close]], axis=1))
-    return found
+            if close.any():
+                yield left[close], right[close]
 
 
-def _correlated(thumbnails: NDArray[np.uint8], pairs: NDArray[np.intp]) -> NDArray[np.bool_]:
-    def correlation(block: NDArray[np.intp]) -> NDArray[Any]:
-        left, right = (thumbnails[block[:, side]].astype(np.float32) for side in (0, 1))
-        left -= left.mean(axis=1, keepdims=True)
-        right -= right.mean(axis=1, keepdims=True)
-        lengths: NDArray[Any] = np.sqrt((left**2).sum(axis=1) * (right**2).sum(axis=1))
-        likeness: NDArray[Any] = (left * right).sum(axis=1) / lengths
-        return likeness
+def _settle(
+    partners: NDArray[np.intp],
+    thumbnails: NDArray[np.uint8],
+    ranks: NDArray[np.intp],
+    one: NDArray[np.intp],
+    other: NDArray[np.intp],
+) -> None:
+    """Note partners for those images that have none yet, or none of another rank, where thumbnails confirm it."""
+    swapped = (ranks[one] > ranks[other]) | ((ranks[one] == ranks[other]) & (one > other))
+    first, later = np.where(swapped, other, one), np.where(swapped, one, other)
+    known = partners[later]
+    wanted = (known < 0) | ((ranks[first] != ranks[later]) & (ranks[known] == ranks[later]))
+    first, later = first[wanted], later[wanted]
+    pairs = np.stack([first, later], axis=1)
+    confirmed = _in_blocks(pairs, lambda block: _correlation(thumbnails[block[:, 0]], thumbnails[block[:, 1]]))
+    first, later = first[confirmed >= CORRELATION], later[confirmed >= CORRELATION]
+    for across in (False, True):  # written last, and so kept, are those of another rank
+        chosen = (ranks[first] != ranks[later]) == across
+        partners[later[chosen]] = first[chosen]
 
-    alike: NDArray[np.bool_] = _in_blocks(pairs, correlation) >= CORRELATION
-    return alike
+
+def _correlation(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[Any]:
+    one, other = (side - side.mean(axis=1, keepdims=True, dtype=np.float32) for side in (left, right))
+    lengths: NDArray[Any] = np.sqrt((one**2).sum(axis=1) * (other**2).sum(axis=1))
+    likeness: NDArray[Any] = (one * other).sum(axis=1) / lengths
+    return likeness
 
 
-def _in_blocks(rows: NDArray[Any], of: Any, size: int = 16384) -> NDArray[Any]:
+def _in_blocks(rows: NDArray[Any], of: Callable[[NDArray[Any]], NDArray[Any]], size: int = 16384) -> NDArray[Any]:
     if not len(rows):
         return np.empty(0, np.uint64)
     joined: NDArray[Any] = np.concatenate([of(rows[start : start + size]) for start in range(0, len(rows), size)])

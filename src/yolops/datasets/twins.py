@@ -68,19 +68,15 @@ class Twins:
     def _alike(self) -> Iterator[Finding]:
         rows = np.flatnonzero(self.seen)
         ranks = np.array([self._splits(index)[0] for index in rows.tolist()], np.intp)
-        partners: dict[int, tuple[int, int]] = {}
-        for one, other in rows[alike(self.thumbnails[rows], ranks)].tolist():
-            if (self.digests[one] == self.digests[other]).all():
+        partners = alike(self.thumbnails[rows], ranks)
+        for position in np.flatnonzero(partners >= 0).tolist():
+            index, twin = int(rows[position]), int(rows[partners[position]])
+            if (self.digests[index] == self.digests[twin]).all():  # said already
                 continue
-            (first, twin), (order, index) = sorted((self._splits(row)[0], row) for row in (one, other))
-            known = partners.setdefault(index, (first, twin))
-            if known[0] == order and first != order:  # of several, one in another split matters more
-                partners[index] = (first, twin)
-        for index, (first, twin) in sorted(partners.items()):
-            split = self._splits(index)[0]
-            if first != split:
-                what = f"nearly the same image is in {SPLITS[first]} ({self.images[twin]})"
-                fix = f"look at both; if they show the same, the scores of {SPLITS[split]} are too good: keep one"
+            split, other = SPLITS[ranks[position]], SPLITS[ranks[partners[position]]]
+            if split != other:
+                what = f"nearly the same image is in {other} ({self.images[twin]})"
+                fix = f"look at both; if they show the same, the scores of {split} are too good: keep one"
                 yield finding("image-nearly-leaks", self.images[index], what, fix)
             else:
                 what = f"nearly the same image as {self.images[twin]}"
