@@ -12,7 +12,7 @@ import numpy as np
 from yolops.datasets.balance import about_balance
 from yolops.datasets.contents import about_label_directories, about_names, about_splits
 from yolops.datasets.description import SPLITS
-from yolops.datasets.examine import HAS_THUMBNAIL, IS_HASHED, PORTION, Portion, Task, examine_all
+from yolops.datasets.examine import IS_HASHED, PORTION, Portion, Task, examine_all
 from yolops.datasets.fingerprint import fingerprint_of
 from yolops.datasets.images import Level
 from yolops.datasets.report import Counts, Report
@@ -64,8 +64,8 @@ def check(
                 progress(rows.done, len(images))
     collected.extend(about_splits(dataset, images, membership, rows.flags, tally))
     collected.extend(about_balance(dataset, tally))
-    hashed, seen = (rows.flags & IS_HASHED) > 0, (rows.flags & HAS_THUMBNAIL) > 0
-    collected.extend(Twins(images, membership, rows.digests[:, 0], hashed, rows.thumbnails, seen).findings())
+    hashed = (rows.flags & IS_HASHED) > 0
+    collected.extend(Twins(images, membership, rows.digests[:, 0], hashed, rows.thumbnails).findings())
     splits = {split: _count(len(members), SPLITS.index(split), tally) for split, members in dataset.splits.items()}
     mark = "" if level is Level.QUICK else fingerprint_of(dataset, images, membership, rows.digests, hashed)
     return Report(

@@ -47,7 +47,7 @@ PORTION = 256
 # Below this many images, starting processes takes longer than it saves.
 ALONE = 512
 # Flags of `Portion.flags`.
-HAS_LABEL_FILE, EMPTY_LABELS, HAS_BOM, HAS_CRLF, IS_HASHED, HAS_THUMBNAIL = 1, 2, 4, 8, 16, 32
+HAS_LABEL_FILE, EMPTY_LABELS, HAS_BOM, HAS_CRLF, IS_HASHED = 1, 2, 4, 8, 16
 _EMPTY_HASH = hashlib.sha256(b"").digest()
 
 
@@ -71,7 +71,7 @@ class Portion:
     Attributes:
         digests: shape (n, 2, 32), uint8: the SHA-256 of the image's bytes and of its canonical label bytes; none of
             either when the level is `QUICK`.
-        thumbnails: shape (n, 72), uint8; none when the level is `QUICK`.
+        thumbnails: shape (n, 72), uint8, zeros for what could not be decoded; none when the level is `QUICK`.
         flags: shape (n,), uint8: see above.
         tally: what was counted.
         findings: what is wrong, in the order of the images.
@@ -91,7 +91,7 @@ def examine(task: Task, *, classes: int, level: Level) -> Portion:
         looked = [look(image, level) for image in task.images]
     contents, flags = _read(task.images, found)
     for index, seen in enumerate(looked):
-        flags[index] |= IS_HASHED * bool(seen.digest) | HAS_THUMBNAIL * bool(seen.thumbnail)
+        flags[index] |= IS_HASHED * bool(seen.digest)
         if seen.findings:
             found[index] = [*seen.findings, *found.get(index, ())]
     sizes = np.array([seen.size for seen in looked], np.int64).reshape(-1, 2)

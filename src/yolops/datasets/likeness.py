@@ -52,19 +52,19 @@ def hashes(thumbnails: NDArray[np.uint8]) -> NDArray[np.uint64]:
     return np.packbits(rows[:, :, 1:] > rows[:, :, :-1], axis=2).reshape(-1, 8).view(">u8").ravel().astype(np.uint64)
 
 
-def alike(thumbnails: NDArray[np.uint8], ranks: NDArray[np.intp]) -> NDArray[np.intp]:
+def alike(thumbnails: NDArray[np.uint8], ranks: NDArray[np.uint8]) -> NDArray[np.intp]:
     """Find for each image one that looks like it and comes before it, by rank and then by row.
 
     Args:
-        thumbnails: shape (n, 72), uint8.
+        thumbnails: shape (n, 72), uint8; zeros where there is none.
         ranks: shape (n,): the split of each; a partner of another rank is preferred.
 
     Returns:
         The row of the partner, -1 where there is none: shape (n,).
     """
     partners = np.full(len(thumbnails), -1, np.intp)
-    contrast = _in_blocks(thumbnails, lambda block: block.std(axis=1))
-    rows = np.flatnonzero(contrast >= LEAST_CONTRAST)
+    contrast = _in_blocks(thumbnails, lambda block: block.std(axis=1) >= LEAST_CONTRAST)
+    rows = np.flatnonzero(contrast)
     if len(rows) < 2:
         return partners
     marks = _in_blocks(thumbnails, hashes)[rows]
@@ -81,9 +81,9 @@ def alike(thumbnails: NDArray[np.uint8], ranks: NDArray[np.intp]) -> NDArray[np.
 
 def _near(marks: NDArray[np.uint64]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Yield pairs of different hashes within `DISTANCE`, as two arrays of indices."""
-    parts = marks.astype(">u8").view(np.uint8).reshape(-1, _PARTS).astype(np.uint16)
+    parts = marks.view(np.uint8).reshape(-1, _PARTS)
     for one, other in combinations(range(_PARTS), 2):
-        key = (parts[:, one] << _PART_BITS) | parts[:, other]
+        key = (parts[:, one].astype(np.uint16) << _PART_BITS) | parts[:, other]
         order = np.argsort(key, kind="stable")
         key = key[order]
         for step in range(1, min(MOST_NEIGHBOURS, len(key)) + 1):
@@ -99,7 +99,7 @@ def _near(marks: NDArray[np.uint64]) -> Iterator[tuple[NDArray[np.intp], NDArray
 def _settle(
     partners: NDArray[np.intp],
     thumbnails: NDArray[np.uint8],
-    ranks: NDArray[np.intp],
+    ranks: NDArray[np.uint8],
     one: NDArray[np.intp],
     other: NDArray[np.intp],
 ) -> None:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from yolops.findings import Finding
 
+# Of the bits of the splits that an image is in, which split comes first.
+_FIRST_SPLIT = np.array([0, *((bits & -bits).bit_length() - 1 for bits in range(1, 1 << len(SPLITS)))], np.uint8)
+
 
 @dataclass(frozen=True, slots=True)
 class Twins:
@@ -29,8 +32,7 @@ class Twins:
         membership: shape (n,): the bits of the splits each is in.
         digests: shape (n, 32): SHA-256 of the bytes; no rows when images were not read.
         hashed: shape (n,): whether there is a digest.
-        thumbnails: shape (n, 72); no rows when images were not decoded.
-        seen: shape (n,): whether there is a thumbnail.
+        thumbnails: shape (n, 72), zeros for what could not be decoded; no rows when images were not read.
     """
 
     images: Sequence[str]
@@ -38,7 +40,6 @@ class Twins:
     digests: NDArray[np.uint8]
     hashed: NDArray[np.bool_]
     thumbnails: NDArray[np.uint8]
-    seen: NDArray[np.bool_]
 
     def findings(self) -> Iterator[Finding]:
         """Say which images are there twice."""
@@ -66,14 +67,13 @@ class Twins:
                 yield finding("image-repeated", self.images[index], what, "keep one of them")
 
     def _alike(self) -> Iterator[Finding]:
-        rows = np.flatnonzero(self.seen)
-        ranks = np.array([self._splits(index)[0] for index in rows.tolist()], np.intp)
-        partners = alike(self.thumbnails[rows], ranks)
-        for position in np.flatnonzero(partners >= 0).tolist():
-            index, twin = int(rows[position]), int(rows[partners[position]])
+        ranks = _FIRST_SPLIT[self.membership]
+        partners = alike(self.thumbnails, ranks)
+        for index in np.flatnonzero(partners >= 0).tolist():
+            twin = int(partners[index])
             if (self.digests[index] == self.digests[twin]).all():  # said already
                 continue
-            split, other = SPLITS[ranks[position]], SPLITS[ranks[partners[position]]]
+            split, other = SPLITS[ranks[index]], SPLITS[ranks[twin]]
             if split != other:
                 what = f"nearly the same image is in {other} ({self.images[twin]})"
                 fix = f"look at both; if they show the same, the scores of {split} are too good: keep one"
