@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,14 @@ def test_a_page_and_a_repaired_copy_are_written_beside_the_report(run: Any, buil
     assert run("check", copy).exit_code == 0
     assert run("check", builder.root, "--dry-run").exit_code != 0
     assert "cannot be written" in str(run("check", builder.root, "--html", tmp_path / "no/where.html").exception)
+
+
+def test_a_file_whose_name_is_not_utf8_is_reported_like_any_other(run: Any, builder: Builder, tmp_path: Path) -> None:
+    builder.add(f"train/{os.fsdecode(bytes([0xFF]))}.png", labels="7 0.5 0.5 0.2 0.2\n")
+    result = run("check", builder.root, "--html", tmp_path / "report.html", "--fix", tmp_path / "copy", "--json")
+    assert json.loads(result.stdout)["counts"] == {"class-out-of-range": 1}
+    assert "?.txt:1" in (tmp_path / "report.html").read_text()
+    assert len(list((tmp_path / "copy/images/train").iterdir())) == 2
 
 
 def test_a_sample_is_generated_and_checked(run: Any, tmp_path: Path) -> None:

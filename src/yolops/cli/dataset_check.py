@@ -90,7 +90,8 @@ def _write_page(path: Path, report: Report, dataset: Dataset) -> None:
 
     beside = path.with_name(f".{path.name}.partial")
     try:
-        beside.write_text(html_page(report, dataset), encoding="utf-8")
+        # Names of files need not be UTF-8.
+        beside.write_text(html_page(report, dataset), encoding="utf-8", errors="replace")
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
