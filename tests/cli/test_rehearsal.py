@@ -35,6 +35,10 @@ def test_a_command_runs_against_the_rehearsal_which_starts_for_it(tmp_path: Path
     try:
         local = yolops(tmp_path, "--rehearsal", "status")  # of a platform that does not run
         assert (local.returncode, "--rehearsal up" in local.stderr) == (1, True)
+        (tmp_path / "terraform.tfvars").touch()  # where nothing reads it
+        checks = shown(yolops(tmp_path, "--rehearsal", "doctor", "--json"))["checks"]
+        assert "`yolops --rehearsal init` writes" in checks[-1]["findings"][0]["fix"]
+        (tmp_path / "terraform.tfvars").unlink()
         status = yolops(tmp_path, "rehearsal", "status", "--json")
         assert (status.returncode, shown(status)["running"]) == (0, True)
         started = shown(yolops(tmp_path, "rehearsal", "start", "--json"))

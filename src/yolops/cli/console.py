@@ -171,6 +171,11 @@ def table(*columns: str, rows: Sequence[Sequence[Any]]) -> Table:
     return result
 
 
+def in_rehearsal(hint: str) -> str:
+    """Return a hint whose commands stay in the simulated AWS."""
+    return COMMAND.sub("yolops --rehearsal ", hint)
+
+
 def print_error(error: YolopsError, *, rehearsed: bool = False) -> None:
     """Print an error a person can mend: where and what, then what to do.
 
@@ -179,7 +184,7 @@ def print_error(error: YolopsError, *, rehearsed: bool = False) -> None:
         rehearsed: AWS is the simulated one. What raised the error need not know, but whoever types what the hint says
             must not end up in the real one.
     """
-    hint = COMMAND.sub("yolops --rehearsal ", error.hint) if rehearsed else error.hint
+    hint = in_rehearsal(error.hint) if rehearsed else error.hint
     err = RichConsole(file=sys.stderr, **LITERAL)
     err.print(Text.assemble(("error:", "red"), " ", error.message))
     if hint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
@@ -30,6 +31,8 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
     mode, tasks = tasks_of(session)
     with console.progress("checks") as tell:
         outcomes = run(tasks, tell)
+    if session.rehearsal:
+        outcomes = [_rehearsed(outcome) for outcome in outcomes]
     failed = [outcome for outcome in outcomes if outcome.verdict is Verdict.ERROR]
     warned = [outcome for outcome in outcomes if outcome.verdict is Verdict.WARNING]
     console.data(
@@ -40,6 +43,14 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
     )
     if failed:
         raise typer.Exit(1)
+
+
+def _rehearsed(outcome: Outcome) -> Outcome:
+    """Return what was seen with commands that do not end up in the real AWS."""
+    from yolops.cli.console import in_rehearsal
+
+    fixed = tuple(replace(finding, fix=in_rehearsal(finding.fix)) for finding in outcome.findings)
+    return replace(outcome, findings=fixed)
 
 
 def _table(outcomes: Sequence[Outcome]) -> Table:

@@ -88,7 +88,7 @@ def clock(cloud: Cloud) -> Seen:
         notes.error("clock-wrong", f"{what}, which refuses every signature", fix)
     elif abs(skew) > SOME_SKEW_S:
         notes.warning("clock-drifts", what, fix)
-    return notes.seen(f"{skew:+.0f} s")
+    return notes.seen(f"{round(skew):+d} s")
 
 
 def clock_skew(address: str) -> float:
