@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import dataset_check, dataset_transfer, logging_rate, server_boot, startup, training
+from benchmarks import (
+    dataset_check,
+    dataset_transfer,
+    logging_rate,
+    server_boot,
+    server_requests,
+    startup,
+    training,
+)
 
 ALL = {
     "startup": startup.main,
@@ -13,6 +21,7 @@ ALL = {
     "dataset_transfer": dataset_transfer.main,
     "server_boot": server_boot.main,
     "dataset_check": dataset_check.main,
+    "server_requests": server_requests.main,
 }
 
 

@@ -22,7 +22,9 @@ pytestmark = pytest.mark.timeout(600)
 # Whoever asks learns from these how MLflow is, and which page to show; they hold nothing of anybody.
 OPEN = {"/health", "/api/2.0/mlflow/server-info", "/api/3.0/mlflow/server-info"}
 OPEN_BELOW = ("/static-files/", "/ajax-api/2.0/mlflow/server-info", "/ajax-api/3.0/mlflow/server-info")
-EXPERIMENTS = "/api/2.0/mlflow/experiments"
+EXPERIMENTS, PERMISSIONS = "/api/2.0/mlflow/experiments", "/api/3.0/mlflow/users/permissions"
+# Those that are asked most take a shorter way through the server.
+FREQUENT = [f"{prefix}/2.0/mlflow/runs/{what}" for prefix in ("/api", "/ajax-api") for what in ("log-batch", "search")]
 # Asks the application itself which routes it has, those of Flask and those of FastAPI.
 LIST_ROUTES = """
 import json, sys
@@ -93,6 +95,27 @@ def test_a_new_user_sees_nothing_of_others_and_what_is_granted_to_her(server: Se
     assert server.ask(f"{EXPERIMENTS}/get?experiment_id={own.json['experiment_id']}", login=ada).status == 200
 
 
+def test_what_is_revoked_is_refused_from_the_next_request_on(server: Server) -> None:
+    made = server.ask(f"{EXPERIMENTS}/create", {"name": "lent"}).json["experiment_id"]
+    run = server.ask("/api/2.0/mlflow/runs/create", {"experiment_id": made}).json["run"]["info"]["run_id"]
+    eve = ("eve", "the-password-of-eve")
+    server.ask("/api/2.0/mlflow/users/create", {"username": eve[0], "password": eve[1]})
+    grant = {"username": eve[0], "resource_type": "experiment", "resource_id": made}
+
+    def tries() -> tuple[int, int]:
+        point = {"key": "loss", "value": 1, "timestamp": 1, "step": 1}
+        written = server.ask("/api/2.0/mlflow/runs/log-batch", {"run_id": run, "metrics": [point]}, login=eve)
+        found = server.ask("/api/2.0/mlflow/runs/search", {"experiment_ids": [made]}, login=eve)
+        return written.status, len(found.json.get("runs", []))
+
+    assert tries() == (403, 0)
+    for _ in range(3):
+        assert server.ask(f"{PERMISSIONS}/grant", grant | {"permission": "EDIT"}).status == 200
+        assert tries() == (200, 1)
+        assert server.ask(f"{PERMISSIONS}/revoke", grant).status == 200
+        assert tries() == (403, 0)
+
+
 def test_a_wrong_password_does_not_get_in(server: Server) -> None:
     assert server.ask(f"{EXPERIMENTS}/search?max_results=1", login=("admin", "password1234")).status == 401
 
@@ -124,10 +147,11 @@ def test_artifacts_go_to_the_prefix_of_the_server_and_nowhere_else(server: Serve
     assert sorted(keys) == ["mlflow/artifacts/0/run/artifacts/note.txt", "mlflow/server/ca.pem"]
 
 
-def test_another_host_name_and_another_site_are_refused(server: Server) -> None:
-    assert server.ask(f"{EXPERIMENTS}/search?max_results=1", Host="evil.example.com").status == 403
-    refused = server.ask(f"{EXPERIMENTS}/create", {"name": "x"}, Origin="https://evil.example.com")
-    assert refused.status == 403
+@pytest.mark.parametrize("path", [f"{EXPERIMENTS}/create", *FREQUENT])
+def test_another_host_name_and_another_site_are_refused(server: Server, path: str) -> None:
+    assert server.ask(path, {"name": "x"}, Host="evil.example.com").status == 403
+    assert server.ask(path, {"name": "x"}, Origin="https://evil.example.com").status == 403
+    assert server.ask(path, {"name": "x"}, login=None).status == 401
 
 
 def test_the_root_that_is_published_is_the_one_that_signed(server: Server, tmp_path: Path) -> None:
