@@ -239,9 +239,9 @@ def _wait(port: int, root: Path) -> None:
 
 # What is asked, by which path, with which bodies, how often by each client, and of how many steps.
 LOADS: list[tuple[str, str, Callable[[Side], Callable[[int, int], bytes]], int, int]] = [
-    ("log-batch of 20 metrics", "/runs/log-batch", lambda side: side.batch, 100, 1),
-    ("log-batch of 1000 metrics", "/runs/log-batch", lambda side: side.batch, 10, 50),
-    (f"runs/search that finds {FOUND}", "/runs/search", lambda side: side.search, 15, 0),
+    ("log-batch of 20 metrics", "/runs/log-batch", lambda side: side.batch, 50, 1),
+    ("log-batch of 1000 metrics", "/runs/log-batch", lambda side: side.batch, 5, 50),
+    (f"runs/search that finds {FOUND}", "/runs/search", lambda side: side.search, 8, 0),
 ]
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import pytest
 from flask import Flask
+from google.protobuf.json_format import ParseDict
 from mlflow.entities import LoggedModelInput, LoggedModelOutput, Metric, Run, RunData, RunInfo, RunInputs, RunOutputs
-from mlflow.protos.service_pb2 import SearchRuns
+from mlflow.protos.service_pb2 import LogBatch, SearchRuns
 from mlflow.utils.proto_json_utils import message_to_json
 
-from yolops_server.permissions import once_per_request, where_models_are_named
+from yolops_server.permissions import names_models, once_per_request, where_models_are_named
 
 INFO = RunInfo(
     run_id="f" * 32,
@@ -56,6 +58,25 @@ def test_an_answer_that_names_a_model_is_read_by_mlflow_and_another_is_not() -> 
     assert is_read(RunData([Metric("loss", 1.0, 1, 1, model_id="m-1")]), inputs, outputs)
     assert is_read(data, RunInputs([], [LoggedModelInput("m-1")]), outputs)
     assert is_read(data, inputs, RunOutputs([LoggedModelOutput("m-1", 0)]))
+
+
+@pytest.mark.parametrize("batch", [{"metrics": [{"key": "loss"}, {"model_id": "m-1"}]}, {"metrics": [{"modelId": ""}]}])
+def test_a_batch_that_names_a_model_is_seen_in_every_spelling_of_the_protocol(batch: dict[str, object]) -> None:
+    named = ParseDict(batch, LogBatch()).metrics[-1]
+    assert named.HasField("model_id")
+    assert names_models(batch)
+
+
+@pytest.mark.parametrize(
+    "batch", [None, [], "text", {"metrics": "m"}, {"metrics": ["m"]}, {"metrics": {"model_id": 1}}]
+)
+def test_what_is_no_batch_is_left_to_mlflow(batch: object) -> None:
+    assert names_models(batch)
+
+
+def test_a_batch_of_plain_points_names_no_model() -> None:
+    assert not names_models({"run_id": "f", "metrics": [{"key": "model_id", "value": 1}]})
+    assert not names_models({"run_id": "f"})
 
 
 def test_a_user_is_read_once_in_a_request_about_runs_and_anew_in_the_next() -> None:

@@ -17,12 +17,11 @@ if TYPE_CHECKING:
 # MLflow's log-batch holds one connection while it asks for a second. Were there a request for each connection, each
 # could hold one, and all would wait for another until they fail; with one request fewer, one of them always gets it.
 MOST_REQUESTS = POOL_SIZE + POOL_OVERFLOW - 1
-FREQUENT = {f"{prefix}/2.0/mlflow/runs/{what}" for prefix in ("/api", "/ajax-api") for what in ("log-batch", "search")}
 
 
 def create_app() -> Any:
     """Return the application (ASGI)."""
-    from yolops_server import backup_routes, login, permissions, refusals
+    from yolops_server import backup_routes, login, permissions, refusals, short_way
     from yolops_server.prepare import environment
     from yolops_server.settings import fetch_secret, read_settings
 
@@ -42,36 +41,9 @@ def create_app() -> Any:
     application = with_users(flask_app)
     refusals.install(application, flask_app)
     backup_routes.install(flask_app, settings)
-    _shorten(application)
+    short_way.install(application, flask_app)
     application.router.lifespan_context = _few_at_a_time(application.router.lifespan_context)
     return application
-
-
-class ShortWay:
-    """Leads some requests straight to Flask, past what asks of each whether it is for another part of MLflow.
-
-    Args:
-        application: where the other requests go.
-        direct: the short way.
-    """
-
-    def __init__(self, application: Any, direct: Any) -> None:
-        self._application = application
-        self._direct = direct
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer a request (ASGI)."""
-        short = scope["type"] == "http" and scope["path"] in FREQUENT
-        await (self._direct if short else self._application)(scope, receive, send)
-
-
-def _shorten(application: Any) -> None:
-    """Lead frequent requests the short way, which checks hosts and origins as the other does."""
-    from starlette.applications import Starlette
-    from starlette.middleware.base import BaseHTTPMiddleware
-
-    checks = [item for item in application.user_middleware if item.cls is not BaseHTTPMiddleware]
-    application.add_middleware(ShortWay, direct=Starlette(routes=application.routes[-1:], middleware=checks))
 
 
 def _few_at_a_time(lifespan: Any) -> Any:

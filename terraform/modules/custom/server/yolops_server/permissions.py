@@ -47,9 +47,28 @@ def install(store: Callable[[], Any]) -> None:
     auth: Any = importlib.import_module("mlflow.server.auth")
     auth._get_tracking_store = lambda: Runs(store())
     auth.store.get_user = once_per_request(auth.store.get_user)
+    for route, validator in auth.BEFORE_REQUEST_VALIDATORS.items():
+        if validator is auth.validate_can_log_batch:
+            auth.BEFORE_REQUEST_VALIDATORS[route] = lambda: _may_log_batch(auth)
     for route, handler in auth.AFTER_REQUEST_HANDLERS.items():
         if handler is auth.redact_search_runs_model_links:
             auth.AFTER_REQUEST_HANDLERS[route] = where_models_are_named(handler)
+
+
+def _may_log_batch(auth: Any) -> bool:
+    """Decide as MLflow does, which reads a batch as a protocol buffer to see the models that it names."""
+    batch = auth._get_normalized_request_json()
+    return bool(
+        auth.validate_can_log_batch() if names_models(batch) else auth._validate_can_update_run_and_models(set())
+    )
+
+
+def names_models(batch: Any) -> bool:
+    """Return whether a batch, as it came in JSON, may name a logged model."""
+    metrics = batch.get("metrics", []) if isinstance(batch, dict) else None
+    return not isinstance(metrics, list) or any(
+        not isinstance(metric, dict) or "model_id" in metric or "modelId" in metric for metric in metrics
+    )
 
 
 def once_per_request(get_user: Callable[[str], Any]) -> Callable[[str], Any]:
