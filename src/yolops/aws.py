@@ -129,7 +129,7 @@ class Aws:
             prefix: what all keys have in common.
 
         Raises:
-            YolopsError: there are no credentials, or boto3 or obstore is not installed.
+            YolopsError: there are no credentials, or boto3 is not installed.
         """
         client = self.client("s3")
         from botocore.exceptions import NoCredentialsError
