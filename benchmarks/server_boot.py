@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 COUNT = int(os.environ.get("BOOTS", "3"))
 PATIENCE_S = 180.0
+MLFLOW = "3.17.2"
 SOURCE = Path(__file__).resolve().parents[1] / "terraform/modules/custom/server"
 # As terraform/modules/custom/server.tf has them.
 FIRST = ("__init__", "boot_report", "fetch", "instance", "settings")
@@ -203,7 +204,8 @@ class Cloud:
         files["/etc/nginx/mlflow.conf"] = (SOURCE / "mlflow.conf").read_text()
         drop_in = "/etc/systemd/system/nginx.service.d/certificate.conf"
         files[drop_in] = (SOURCE / "systemd/nginx-certificate.conf").read_text()
-        files |= {f"/opt/mlflow/{name}": (SOURCE / name).read_text() for name in ("requirements.txt", "setup")}
+        files["/opt/mlflow/setup"] = (SOURCE / "setup").read_text()
+        files["/opt/mlflow/requirements.txt"] = (SOURCE / f"requirements-{MLFLOW}.txt").read_text()
         bundle = json.dumps(files).encode()
         digest = hashlib.sha256(bundle).hexdigest()
         key = f"mlflow/server/files/{digest}.json.gz"

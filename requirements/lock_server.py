@@ -1,4 +1,6 @@
-"""Compiles terraform/modules/custom/server/requirements.txt: one wheel and one hash for each package of the server.
+"""Compiles terraform/modules/custom/server/requirements-*.txt, one for each MLflow that the server can be.
+
+In each stand one wheel and one hash for each package of the server.
 
 `uv pip compile` lists the hashes of every platform, which would not fit into the 16 KB of user data that EC2 takes; the
 server is x86-64 with Debian's Python 3.11 and nothing else, so pip is asked which wheels those are.
@@ -20,15 +22,33 @@ CLIENT = {
     *("contourpy", "cycler", "fonttools", "joblib", "kiwisolver", "matplotlib", "narwhals", "pillow", "prettytable"),
     *("pyarrow", "pyparsing", "scikit-learn", "scipy", "skops", "threadpoolctl", "wcwidth"),
 }
+# What `mlflow_version` may be. An older one stays as long as somebody may have it: `yolops upgrade` leads on from it.
+VERSIONS = ("3.16.1", "3.17.2")
 HEADER = "# Compiled from requirements.in by `make lock`, for Linux on x86-64 with Python 3.11.\n"
 
 
 def main() -> None:
-    """Write the file."""
+    """Write the files."""
+    for version in VERSIONS:
+        (SERVER / f"requirements-{version}.txt").write_text(HEADER + compiled(version), encoding="utf-8")
+
+
+def compiled(version: str) -> str:
+    """Return what a server with a version of MLflow installs."""
     report = subprocess.run(
         [
             *(sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"),
-            *("--only-binary", ":all:", "--target", "unused", "--report", "-", "--requirement", "requirements.in"),
+            *(
+                "--only-binary",
+                ":all:",
+                "--target",
+                "unused",
+                "--report",
+                "-",
+                "--requirement",
+                "requirements.in",
+                f"mlflow[auth]=={version}",
+            ),
             *("--python-version", "3.11", "--implementation", "cp", "--abi", "cp311"),
             *(option for platform in PLATFORMS for option in ("--platform", platform)),
         ],
@@ -42,7 +62,7 @@ def main() -> None:
         for item in json.loads(report.stdout)["install"]
         if item["metadata"]["name"].lower() not in CLIENT
     )
-    (SERVER / "requirements.txt").write_text(HEADER + "\n".join(lines) + "\n", encoding="utf-8")
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

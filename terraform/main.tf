@@ -48,6 +48,7 @@ module "custom" {
   bucket_arn                 = module.storage.bucket_arn
   training_security_group_id = module.training.security_group_id
   ec2_instance_type          = var.ec2_instance_type
+  mlflow_version             = var.mlflow_version
   key_pair_name              = var.key_pair_name
   admin_access               = var.admin_access
   allowed_cidrs              = var.allowed_cidrs

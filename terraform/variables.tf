@@ -91,6 +91,18 @@ variable "ec2_instance_type" {
   }
 }
 
+variable "mlflow_version" {
+  type        = string
+  description = "MLflow of the server in custom mode; `yolops upgrade` sets it. Tables of another version are refused, not migrated."
+  default     = "3.17.2"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9]+[.][0-9]+[.][0-9]+$", var.mlflow_version))
+    error_message = "mlflow_version is a version of MLflow, for example \"3.17.2\"."
+  }
+}
+
 variable "key_pair_name" {
   type        = string
   description = "EC2 key pair for SSH to the server; required in custom mode unless admin_access is `ssm`."

@@ -28,7 +28,7 @@ def tables(
         if made is not None:
             made.append(schema)
 
-    return Tables(schema, "versions", wanted, make)
+    return Tables(schema, "versions", wanted, make, migrate=str)
 
 
 def test_tables_are_made_once(engine: Engine) -> None:

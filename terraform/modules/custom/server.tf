@@ -43,7 +43,7 @@ locals {
       "/etc/nginx/nginx.conf"                                = templatefile("${local.server_source}/nginx.conf", local.server_ports)
       "/etc/nginx/mlflow.conf"                               = file("${local.server_source}/mlflow.conf")
       "/etc/systemd/system/nginx.service.d/certificate.conf" = file("${local.server_source}/systemd/nginx-certificate.conf")
-      "/opt/mlflow/requirements.txt"                         = file("${local.server_source}/requirements.txt")
+      "/opt/mlflow/requirements.txt"                         = file("${local.server_source}/requirements-${var.mlflow_version}.txt")
       "/opt/mlflow/setup"                                    = file("${local.server_source}/setup")
     },
   )

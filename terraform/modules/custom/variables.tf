@@ -57,6 +57,18 @@ variable "ec2_instance_type" {
   }
 }
 
+variable "mlflow_version" {
+  type        = string
+  description = "Version of MLflow; `server/requirements-<version>.txt` says what is installed for it."
+  default     = "3.17.2"
+  nullable    = false
+
+  validation {
+    condition     = fileexists("${path.module}/server/requirements-${var.mlflow_version}.txt")
+    error_message = "mlflow_version must be one that is shipped: ${join(", ", [for name in fileset("${path.module}/server", "requirements-*.txt") : trimsuffix(trimprefix(name, "requirements-"), ".txt")])}."
+  }
+}
+
 variable "key_pair_name" {
   type        = string
   description = "EC2 key pair for SSH; needed unless admin_access is ssm."

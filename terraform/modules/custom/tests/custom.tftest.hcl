@@ -351,3 +351,26 @@ run "what_cannot_work_is_refused" {
     var.private_subnet_ids,
   ]
 }
+
+run "a_version_of_mlflow_that_is_not_shipped_is_refused" {
+  command = plan
+
+  variables {
+    mlflow_version = "2.22.0"
+  }
+
+  expect_failures = [var.mlflow_version]
+}
+
+run "another_version_of_mlflow_is_another_server" {
+  command = plan
+
+  variables {
+    mlflow_version = "3.16.1"
+  }
+
+  assert {
+    condition     = strcontains(local.server_files["/opt/mlflow/requirements.txt"], "mlflow==3.16.1 ")
+    error_message = "What is installed is what the lock of that version names, and so the user data is another one."
+  }
+}

@@ -21,7 +21,8 @@ MOST_REQUESTS = POOL_SIZE + POOL_OVERFLOW - 1
 
 def create_app() -> Any:
     """Return the application (ASGI)."""
-    from yolops_server import backup_routes, login, permissions, refusals, short_way
+    from yolops_server import backup_routes, login, permissions, refusals, short_way, upgrade_routes
+    from yolops_server.first_write import FirstWrite
     from yolops_server.prepare import environment
     from yolops_server.settings import fetch_secret, read_settings
 
@@ -43,6 +44,8 @@ def create_app() -> Any:
     backup_routes.install(flask_app, settings)
     short_way.install(application, flask_app)
     application.router.lifespan_context = _few_at_a_time(application.router.lifespan_context)
+    upgrades = upgrade_routes.install(flask_app, settings)
+    application.add_middleware(FirstWrite, confirm=upgrades.confirm)
     return application
 
 

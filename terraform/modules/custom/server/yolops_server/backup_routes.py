@@ -11,6 +11,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from yolops_server.administrators import BUSY, MISSING, for_administrators, refusal
 from yolops_server.backup import LOCK
 from yolops_server.backup_status import Status, view
 from yolops_server.backup_store import ID, BackupStore, NoBackupError, new_id, store_of
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from yolops_server.settings import Settings
 
 PATH = "/api/2.0/yolops/backups"
-# What MLflow answers with, so that its clients understand it.
-FORBIDDEN, MISSING, BUSY = "PERMISSION_DENIED", "RESOURCE_DOES_NOT_EXIST", "INVALID_STATE"
 
 
 class Backups:
@@ -48,7 +47,7 @@ class Backups:
         """Answer how one is."""
         store = self._store()
         if backup not in store.ids():
-            return _refusal(404, MISSING, f"there is no backup {backup!r}")
+            return refusal(404, MISSING, f"there is no backup {backup!r}")
         return view(store, backup, busy=self._is_busy())
 
     def create(self) -> Any:
@@ -60,22 +59,22 @@ class Backups:
         try:
             self._store().manifest(backup)
         except NoBackupError as error:
-            return _refusal(404, MISSING, str(error))
+            return refusal(404, MISSING, str(error))
         return self._begin("restore", backup, new_id())
 
     def remove(self, backup: str) -> Any:
         """Forget one."""
         store = self._store()
         if backup not in store.ids():
-            return _refusal(404, MISSING, f"there is no backup {backup!r}")
+            return refusal(404, MISSING, f"there is no backup {backup!r}")
         if self._is_busy():
-            return _refusal(409, BUSY, "a backup or a restore is under way")
+            return refusal(409, BUSY, "a backup or a restore is under way")
         store.remove(backup)
         return {"id": backup}
 
     def _begin(self, command: str, *ids: str) -> Any:
         if self._is_busy():
-            return _refusal(409, BUSY, "another backup or restore is under way")
+            return refusal(409, BUSY, "another backup or restore is under way")
         Status(self._store(), ids[-1], ids[0] if command == "restore" else "").say("starting")
         child = subprocess.Popen([sys.executable, "-m", "yolops_server.backup", command, *ids])
         # So that it is no zombie once it ends.
@@ -102,21 +101,13 @@ def install(flask_app: Any, settings: Settings) -> None:
         ("DELETE", f"{PATH}/<backup>", backups.remove),
         ("POST", f"{PATH}/<backup>/restore", backups.restore),
     ):
-        flask_app.add_url_rule(path, f"yolops_backups_{act.__name__}", _for_administrators(act), methods=[method])
+        flask_app.add_url_rule(path, f"yolops_backups_{act.__name__}", _of_backups(act), methods=[method])
 
 
-def _for_administrators(act: Callable[..., Any]) -> Callable[..., Any]:
-    from mlflow.server.auth import sender_is_admin
-
+def _of_backups(act: Callable[..., Any]) -> Callable[..., Any]:
     def checked(**parts: str) -> Any:
-        if not sender_is_admin():
-            return _refusal(403, FORBIDDEN, "backups are for administrators")
         if not all(ID.fullmatch(part) for part in parts.values()):
-            return _refusal(404, MISSING, f"there is no backup {parts['backup']!r}")
+            return refusal(404, MISSING, f"there is no backup {parts['backup']!r}")
         return act(**parts)
 
-    return checked
-
-
-def _refusal(status: int, code: str, message: str) -> Any:
-    return {"error_code": code, "message": message}, status
+    return for_administrators(checked)

@@ -43,12 +43,14 @@ class Tables:
         version_table: where Alembic keeps their revision.
         wanted: the revision that the installed MLflow works with.
         make: makes them in an empty schema.
+        migrate: makes them of an older version's tables, in the schema that it is given.
     """
 
     schema: str
     version_table: str
     wanted: str
     make: Callable[[], object]
+    migrate: Callable[[str], object]
 
 
 @contextmanager
@@ -95,11 +97,11 @@ def make_ready(connection: Connection, tables: Tables) -> str:
         connection.execute(text(f"DROP TABLE `{tables.schema}`.`{MARK}`"))
         connection.commit()
         return "made"
-    found = _revision(connection, tables) if tables.version_table in present else "unknown"
+    found = revision(connection, tables.schema, tables.version_table)
     if found != tables.wanted:
         raise OtherVersionError(
             f"the schema {tables.schema} is of another MLflow (revision {found}, this one needs {tables.wanted}); "
-            "nothing was changed"
+            "nothing was changed: set mlflow_version back, or use yolops upgrade"
         )
     return "unchanged"
 
@@ -113,9 +115,14 @@ def tables_in(connection: Connection, schema: str) -> list[str]:
     return [str(row[0]) for row in found]
 
 
-def _revision(connection: Connection, tables: Tables) -> str:
-    statement = text(f"SELECT version_num FROM `{tables.schema}`.`{tables.version_table}`")
-    return str(connection.execute(statement).scalar())
+def revision(connection: Connection, schema: str, version_table: str) -> str:
+    """Return the revision of the tables of a schema; `unknown` where they have none."""
+    if version_table not in tables_in(connection, schema):
+        return "unknown"
+    found = str(connection.execute(text(f"SELECT version_num FROM `{schema}`.`{version_table}`")).scalar())
+    # A transaction that has read a table keeps it from being moved.
+    connection.commit()
+    return found
 
 
 def tables_of_mlflow(settings: Settings) -> list[Tables]:
@@ -125,22 +132,27 @@ def tables_of_mlflow(settings: Settings) -> list[Tables]:
     from mlflow.server.auth.db import utils as users_database
     from mlflow.store.db import utils as runs_database
 
-    def make_runs() -> None:
-        runs_database._initialize_tables(sqlalchemy.create_engine(settings.address(settings.schema)))
-
-    place = Path(settings.run) / "migrations"
-    users = settings.address(settings.users_schema)
-    config = users_database._get_alembic_config(users)
-
-    def make_users() -> None:
+    def migrate_users(schema: str) -> None:
+        place, address = Path(settings.run) / "migrations", settings.address(schema)
         copy_repaired(Path(users_database._get_alembic_dir()), place)
+        config = users_database._get_alembic_config(address)
         config.set_main_option("script_location", str(place))
-        with sqlalchemy.create_engine(users).begin() as connection:
+        with sqlalchemy.create_engine(address).begin() as connection:
             config.attributes["connection"] = connection
             upgrade(config, "head")
 
-    head = ScriptDirectory.from_config(config).get_current_head()
+    def engine(schema: str) -> Engine:
+        return sqlalchemy.create_engine(settings.address(schema))
+
+    runs, users = settings.schema, settings.users_schema
+    head = ScriptDirectory.from_config(users_database._get_alembic_config("")).get_current_head()
     return [
-        Tables(settings.schema, VERSION_TABLES["runs"], runs_database._get_latest_schema_revision(), make_runs),
-        Tables(settings.users_schema, VERSION_TABLES["users"], str(head), make_users),
+        Tables(
+            runs,
+            VERSION_TABLES["runs"],
+            runs_database._get_latest_schema_revision(),
+            lambda: runs_database._initialize_tables(engine(runs)),
+            lambda schema: runs_database._upgrade_db(engine(schema)),
+        ),
+        Tables(users, VERSION_TABLES["users"], str(head), lambda: migrate_users(users), migrate_users),
     ]

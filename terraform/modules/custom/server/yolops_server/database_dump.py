@@ -86,7 +86,7 @@ def dump(
         found[part] = {}
         for table in table_names(connection, schema):
             say(f"reading table {table}")
-            columns = _columns(connection, schema, table)
+            columns = columns_of(connection, schema, table)
             yield json.dumps(
                 {"part": part, "table": table, "create": _create(connection, schema, table), "columns": columns}
             )
@@ -130,6 +130,14 @@ def contents(connection: Any, schemas: Mapping[str, str], say: Callable[[str], N
     return found
 
 
+def content_of(connection: Any, schema: str, table: str, columns: list[str]) -> dict[str, Any]:
+    """Return count and hash of a table, of some of its columns."""
+    content = Content()
+    for line in _rows(connection, schema, table, columns):
+        content.add(line)
+    return content.as_dict()
+
+
 def table_names(connection: Any, schema: str) -> list[str]:
     """Return the tables of a schema."""
     with connection.cursor() as cursor:
@@ -141,7 +149,7 @@ def table_names(connection: Any, schema: str) -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def _columns(connection: Any, schema: str, table: str) -> list[str]:
+def columns_of(connection: Any, schema: str, table: str) -> list[str]:
     """Return the columns of a table without those that MySQL calculates."""
     with connection.cursor() as cursor:
         cursor.execute(

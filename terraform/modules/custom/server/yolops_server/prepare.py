@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from yolops_server import boot_report, login
-from yolops_server.database import OtherVersionError, alone, make_ready, tables_of_mlflow
+from yolops_server.database import VERSION_TABLES, OtherVersionError, alone, make_ready, tables_of_mlflow
 from yolops_server.settings import fetch_secret, read_settings
 from yolops_server.table_swap import places, put_triggers_back
+from yolops_server.upgrade import Upgrade
+from yolops_server.upgrade_order import places_of_upgrade
 
 if TYPE_CHECKING:
     from yolops_server.settings import Secret, Settings
@@ -79,16 +81,21 @@ def prepare(settings: Settings, secret: Secret) -> None:
         OtherVersionError: the tables are those of another MLflow.
     """
     import sqlalchemy
+    from sqlalchemy.pool import NullPool
 
     # MLflow reads it when it is imported.
     os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(write_users_file(settings))
     login.install(settings, secret.password)
-    engine = sqlalchemy.create_engine(settings.address(""))
+    engine = sqlalchemy.create_engine(settings.address(""), poolclass=NullPool)
+    needed = dict(zip(VERSION_TABLES, tables_of_mlflow(settings), strict=True))
+    upgrade = Upgrade(engine, places_of_upgrade(settings), needed, lambda line: print(line, flush=True))
     with alone(engine) as connection:
-        for tables in tables_of_mlflow(settings):
-            print(f"schema {tables.schema}: {make_ready(connection, tables)}", flush=True)
+        upgrade.settle(connection)
         # A restore that was killed may have left them away; what else it left, the next backup or restore finishes.
         put_triggers_back(connection, places(settings))
+        upgrade.migrate(connection)
+        for tables in needed.values():
+            print(f"schema {tables.schema}: {make_ready(connection, tables)}", flush=True)
         from mlflow.server import auth
 
         auth.store.init_db(auth.auth_config.database_uri)

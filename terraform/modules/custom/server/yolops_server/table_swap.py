@@ -17,7 +17,7 @@ from sqlalchemy import text
 from yolops_server.database import tables_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from sqlalchemy.engine import Connection
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # Seconds for which requests to MLflow wait behind a transaction that does not end, before the swap gives up: fewer than
 # `database_patience_s`, after which they fail.
 SWAP_PATIENCE_S = 30
+# Name, table, and the statement that makes it.
+Trigger = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,12 @@ class Mark:
     Attributes:
         backup: the ID of what is restored.
         undo: the ID of the backup of what was there.
-        triggers: their names, tables and the statements that make them.
+        triggers: those of the served tables.
     """
 
     backup: str
     undo: str
-    triggers: tuple[tuple[str, str, str], ...]
+    triggers: tuple[Trigger, ...]
 
 
 def swap(connection: Connection, where: Places, mark: tuple[str, str], say: Callable[[str], None]) -> None:
@@ -81,22 +83,30 @@ def swap(connection: Connection, where: Places, mark: tuple[str, str], say: Call
     say("putting the tables in their place")
     moves, triggers = [], []
     for part, served in where.served.items():
-        _run(connection, f"CREATE DATABASE IF NOT EXISTS `{where.replaced[part]}`")
-        triggers += _triggers(connection, served)
-        moves += [(served, where.replaced[part], table) for table in tables_in(connection, served)]
+        run(connection, f"CREATE DATABASE IF NOT EXISTS `{where.replaced[part]}`")
+        triggers += triggers_in(connection, served)
+        moves += moves_of_all(connection, served, where.replaced[part])
     for part, served in where.served.items():
-        moves += [(where.restored[part], served, table) for table in tables_in(connection, where.restored[part])]
+        moves += moves_of_all(connection, where.restored[part], served)
     _write_mark(connection, where, Mark(*mark, tuple(triggers)))
     say("taking triggers away")
-    for name, table, _ in triggers:
-        schema = table.split(".")[0]
-        _run(connection, f"DROP TRIGGER `{schema}`.`{name}`")
+    drop_triggers(connection, triggers)
     say("moving tables")
-    _run(connection, f"SET lock_wait_timeout = {SWAP_PATIENCE_S}")
-    renames = ", ".join(f"`{old}`.`{table}` TO `{new}`.`{table}`" for old, new, table in moves)
-    _run(connection, f"RENAME TABLE {renames}")
+    move(connection, moves)
     say("putting triggers back")
     put_triggers_back(connection, where)
+
+
+def moves_of_all(connection: Connection, old: str, new: str) -> list[tuple[str, str, str]]:
+    """Return what `move` takes for each table of a schema that goes to another one."""
+    return [(old, new, table) for table in tables_in(connection, old)]
+
+
+def move(connection: Connection, moves: Iterable[tuple[str, str, str]]) -> None:
+    """Move tables at one moment: each from a schema to another one, by name; none of them has a trigger."""
+    run(connection, f"SET lock_wait_timeout = {SWAP_PATIENCE_S}")
+    renames = ", ".join(f"`{old}`.`{table}` TO `{new}`.`{table}`" for old, new, table in moves)
+    run(connection, f"RENAME TABLE {renames}")
 
 
 def read_mark(connection: Connection, where: Places) -> Mark | None:
@@ -114,9 +124,21 @@ def read_mark(connection: Connection, where: Places) -> Mark | None:
 def put_triggers_back(connection: Connection, where: Places) -> None:
     """Make the triggers that a restore took away, wherever it ended; without a mark nothing is missing."""
     mark = read_mark(connection, where)
-    for name, table, statement in mark.triggers if mark else ():
-        if name not in {found for found, *_ in _triggers(connection, table.split(".")[0])}:
-            _run(connection, statement)
+    make_triggers(connection, mark.triggers if mark else ())
+
+
+def make_triggers(connection: Connection, triggers: Iterable[Trigger]) -> None:
+    """Make those triggers that are not there."""
+    for name, table, statement in triggers:
+        if name not in {found for found, *_ in triggers_in(connection, table.split(".")[0])}:
+            run(connection, statement)
+
+
+def drop_triggers(connection: Connection, triggers: Iterable[Trigger]) -> None:
+    """Take triggers away."""
+    for name, table, _ in triggers:
+        schema = table.split(".")[0]
+        run(connection, f"DROP TRIGGER `{schema}`.`{name}`")
 
 
 def is_swapped(connection: Connection, where: Places) -> bool:
@@ -127,20 +149,27 @@ def is_swapped(connection: Connection, where: Places) -> bool:
 def make_room(connection: Connection, where: Places) -> None:
     """Make the empty schemas that a backup is loaded into."""
     for schema in where.restored.values():
-        _run(connection, f"DROP DATABASE IF EXISTS `{schema}`")
-        _run(connection, f"CREATE DATABASE `{schema}` CHARACTER SET utf8mb4")
+        run(connection, f"DROP DATABASE IF EXISTS `{schema}`")
+        run(connection, f"CREATE DATABASE `{schema}` CHARACTER SET utf8mb4")
 
 
 def clear(connection: Connection, where: Places) -> None:
     """Drop everything of a restore but what is served; the mark last."""
-    _run(connection, "SET foreign_key_checks = 0")
+    run(connection, "SET foreign_key_checks = 0")
     for schema in (*where.restored.values(), *where.replaced.values(), where.marked):
-        _run(connection, f"DROP DATABASE IF EXISTS `{schema}`")
-    _run(connection, "SET foreign_key_checks = 1")
+        run(connection, f"DROP DATABASE IF EXISTS `{schema}`")
+    run(connection, "SET foreign_key_checks = 1")
 
 
-def _triggers(connection: Connection, schema: str) -> list[tuple[str, str, str]]:
-    """Return name, table and statement of each trigger, without its definer: only a superuser may name another."""
+def triggers_in(connection: Connection, schema: str, into: str = "") -> list[Trigger]:
+    """Return the triggers of a schema, without a definer: only a superuser may name another.
+
+    Args:
+        connection: leads to the database.
+        schema: where they are.
+        into: the schema in which they would be made, if that is another one.
+    """
+    made = into or schema
     found = connection.execute(
         text(
             "SELECT trigger_name, event_object_table, CONCAT(action_timing, ' ', event_manipulation), "
@@ -149,19 +178,20 @@ def _triggers(connection: Connection, schema: str) -> list[tuple[str, str, str]]
         {"schema": schema},
     )
     return [
-        (name, f"{schema}.{table}", f"CREATE TRIGGER `{schema}`.`{name}` {how} ON `{schema}`.`{table}` {rest}")
+        (name, f"{made}.{table}", f"CREATE TRIGGER `{made}`.`{name}` {how} ON `{made}`.`{table}` {rest}")
         for name, table, how, rest in found
     ]
 
 
 def _write_mark(connection: Connection, where: Places, mark: Mark) -> None:
-    _run(connection, f"CREATE DATABASE IF NOT EXISTS `{where.marked}`")
-    _run(connection, f"CREATE TABLE IF NOT EXISTS `{where.marked}`.mark (said LONGTEXT)")
+    run(connection, f"CREATE DATABASE IF NOT EXISTS `{where.marked}`")
+    run(connection, f"CREATE TABLE IF NOT EXISTS `{where.marked}`.mark (said LONGTEXT)")
     statement = text(f"INSERT INTO `{where.marked}`.mark VALUES (:said)")
     connection.execute(statement, {"said": json.dumps(asdict(mark))})
     connection.commit()
 
 
-def _run(connection: Connection, statement: str) -> Any:
+def run(connection: Connection, statement: str) -> Any:
+    """Execute a statement without parameters."""
     # Not `text`, which takes a colon in a trigger for a parameter; no parameters, so a percent sign stays one.
     return connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
