@@ -56,6 +56,9 @@ def serving() -> Iterator[FakeMlflow]:
         def do_POST(self) -> None:
             self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
 
+        def do_DELETE(self) -> None:
+            self.do_POST()
+
         def _answer(self, values: dict[str, Any]) -> None:
             endpoint = urlsplit(self.path).path.removeprefix(PREFIX)
             fake.asked.append(Asked(endpoint, values, dict(self.headers)))

@@ -21,6 +21,7 @@ from yolops.cli.session import Session
 from yolops.cli.status import status
 from yolops.cli.ui import ui
 from yolops.cli.up import up
+from yolops.cli.upgrade import upgrade
 from yolops.platform.workspace import Workspace
 
 HELP = "Train YOLO detectors, and keep every run, dataset and model in MLflow."
@@ -39,6 +40,7 @@ def application() -> typer.Typer:
     app.command()(init)
     app.command()(plan)
     app.command()(up)
+    app.command()(upgrade)
     app.command()(down)
     app.command()(status)
     app.command()(doctor)

@@ -13,7 +13,9 @@ from yolops.errors import UsageError, YolopsError
 if TYPE_CHECKING:
     from yolops.cli.console import Console
     from yolops.platform.access import Access
+    from yolops.platform.deployment import Deployment
     from yolops.platform.outputs import Outputs
+    from yolops.platform.plan import Plan
     from yolops.platform.settings import Settings
 
 
@@ -42,31 +44,44 @@ def up(
 
 
 def _up_in_aws(session: Session, settings: Settings, console: Console, *, yes: bool, wait: bool) -> None:
-    from yolops.cli.deployment import apply, deployment_of, make_plan, plan_summary, plan_table
-    from yolops.cli.questions import agrees
-
-    deployment = deployment_of(session, settings, console)
-    unfinished = True
-    while unfinished:
-        plan = make_plan(deployment, console)
-        unfinished = bool(plan.then)
-        if plan.empty:
-            break
-        console.note(plan_table(plan))
-        console.note(plan_summary(settings, plan))
-        if not yes and not agrees(f"Apply this to {settings.project_name} in {settings.region}?", "--yes"):
-            console.note("nothing more was changed")
-            raise typer.Exit(1)
-        apply(deployment, plan, console)
+    built = build(session, settings, console, yes=yes)
+    if built is None:
+        raise typer.Exit(1)
+    deployment, plan = built
     if wait:
-        with console.working("waiting until MLflow answers; a new server takes minutes ...") as say:
-            deployment.wait_until_healthy(lambda seen: say(f"waiting until MLflow answers: {seen}"))
+        wait_until_healthy(deployment, console)
     outputs = deployment.outputs()
     console.data(
         {**outputs.as_dict(), "plan": plan.as_dict()},
         f"MLflow answers: {outputs.ui_url}" if wait else f"MLflow will answer: {outputs.ui_url}",
         *_for_other_programs(session, outputs),
     )
+
+
+def build(session: Session, settings: Settings, console: Console, *, yes: bool) -> tuple[Deployment, Plan] | None:
+    """Make the platform in AWS what its settings say, and return it with the last plan; None if that was declined."""
+    from yolops.cli.deployment import apply, deployment_of, make_plan, plan_summary, plan_table
+    from yolops.cli.questions import agrees
+
+    deployment = deployment_of(session, settings, console)
+    while True:
+        plan = make_plan(deployment, console)
+        if plan.empty:
+            return deployment, plan
+        console.note(plan_table(plan))
+        console.note(plan_summary(settings, plan))
+        if not yes and not agrees(f"Apply this to {settings.project_name} in {settings.region}?", "--yes"):
+            console.note("nothing more was changed")
+            return None
+        apply(deployment, plan, console)
+        if not plan.then:
+            return deployment, plan
+
+
+def wait_until_healthy(deployment: Deployment, console: Console) -> None:
+    """Wait until MLflow answers."""
+    with console.working("waiting until MLflow answers; a new server takes minutes ...") as say:
+        deployment.wait_until_healthy(lambda seen: say(f"waiting until MLflow answers: {seen}"))
 
 
 def _for_other_programs(session: Session, outputs: Outputs) -> list[str]:

@@ -29,6 +29,10 @@ READY = {"Created", "Updated", "Started", "MaintenanceComplete"}
 HOPELESS = {"CreateFailed", "UpdateFailed", "StartFailed", "Deleting", "Deleted", "DeleteFailed"}
 
 
+class BootError(YolopsError):
+    """A server says that it cannot start."""
+
+
 @dataclass(frozen=True)
 class Server:
     """The MLflow of a platform, and where it is asked how it is.
@@ -127,8 +131,8 @@ def wait_until_healthy(
         time.sleep(POLL_S)
 
 
-def _failure(boot: BootReport, server: Server) -> YolopsError:
-    return YolopsError(
+def _failure(boot: BootReport, server: Server) -> BootError:
+    return BootError(
         f"{boot.instance_id}: the server could not start: {boot.reason or 'it does not say why'}",
         f"its log is in {server.log_group}; mend the cause, then have `yolops up` make another one: "
         f"aws ec2 terminate-instances --instance-ids {boot.instance_id} --region {server.aws.region}",

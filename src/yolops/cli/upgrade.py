@@ -1,0 +1,144 @@
+"""`yolops upgrade`: another MLflow for the server of custom mode, and back to the one before if that fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from yolops.cli.session import Json, Session, session_of
+from yolops.errors import YolopsError
+
+if TYPE_CHECKING:
+    from yolops.cli.console import Console
+    from yolops.platform.settings import Settings
+    from yolops.tracking.backups import Backup
+    from yolops.tracking.rest import MlflowRest
+
+
+def upgrade(
+    context: typer.Context,
+    to: Annotated[str, typer.Option("--to", metavar="VERSION", help="The version of MLflow.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Apply the plan without asking.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Give the server of custom mode a newer MLflow, with a way back."""
+    from yolops.platform.mlflow_version import write_version
+    from yolops.tracking.upgrades import end_upgrade, order_upgrade
+
+    session = session_of(context)
+    console = session.console(as_json=as_json)
+    settings, rest, present = _platform(session, to)
+    if present == to:
+        console.data({"from": present, "to": to, "backup": ""}, f"the server is MLflow {to}: nothing to do")
+        return
+    backup = _back_up(console, rest)
+    order_upgrade(rest, to)
+    write_version(settings.path, to)
+    replaced = False
+    try:
+        replaced = _replaced(session, settings, console, yes=yes)
+    finally:
+        if not replaced and _still_serves(rest, present):
+            write_version(settings.path, present)
+            end_upgrade(rest)
+    if not replaced:
+        raise typer.Exit(1)
+    if failure := _failure(session, settings, console, rest, backup):
+        console.warn(failure)
+        console.note(f"going back to MLflow {present}")
+        write_version(settings.path, present)
+        _replaced(session, settings, console, yes=True)
+        _wait(session, settings, console)
+        end_upgrade(rest)
+        raise YolopsError(
+            f"the upgrade to MLflow {to} failed: {failure}",
+            f"MLflow {present} serves again, with everything that was there; a backup of it is {backup.id}",
+        )
+    end_upgrade(rest)
+    console.data(
+        {"from": present, "to": to, "backup": backup.id},
+        f"MLflow {to} serves; a backup of what {present} held: {backup.id}",
+    )
+
+
+def _platform(session: Session, to: str) -> tuple[Settings, MlflowRest, str]:
+    """Return the platform's settings, its server, and the version of that; both versions fit each other."""
+    from yolops.cli.custom_server import custom_server
+    from yolops.platform.mlflow_version import parts, shipped_versions
+    from yolops.tracking.upgrades import served_version
+
+    local = YolopsError(
+        "the platform on this machine has no server to upgrade",
+        "it runs the MLflow that is installed: pip install --upgrade, then yolops down and yolops up",
+    )
+    settings = session.workspace.settings()
+    if settings is None:
+        raise local
+    studio = YolopsError("in studio mode AWS upgrades MLflow", "see the version in the SageMaker console")
+    rest, outputs = custom_server(session, local=local, studio=studio)
+    present, shipped = served_version(rest), shipped_versions(settings.configuration)
+    if to not in shipped:
+        raise YolopsError(
+            f"MLflow {to}: this configuration cannot install it; it can install {', '.join(shipped)}",
+            "choose one of them; a newer yolops brings newer ones: yolops init",
+        )
+    if parts(to) < parts(present):
+        raise YolopsError(
+            f"MLflow {to} is older than {present}, and cannot read its tables",
+            "a migration has no way back; a backup of the older one fits a new platform of that version",
+        )
+    if present != to and not outputs.server_instance_id:
+        raise YolopsError(
+            "in high availability a server of the old version would write to migrated tables",
+            "set high_availability = false and yolops up, upgrade, then set it back",
+        )
+    return settings, rest, present
+
+
+def _back_up(console: Console, rest: MlflowRest) -> Backup:
+    from yolops.tracking.backups import begin_backup, follow
+
+    doing = "making a backup"
+    with console.working(f"{doing} ...") as say:
+        made = follow(rest, begin_backup(rest), lambda phase: say(f"{doing}: {phase} ..."))
+    console.note(f"backup {made.id}: {made.counts}")
+    return made
+
+
+def _still_serves(rest: MlflowRest, version: str) -> bool:
+    """Return whether the old server is there; once it is gone, `yolops up` goes on with the upgrade."""
+    from yolops.tracking.upgrades import served_version
+
+    try:
+        return served_version(rest) == version
+    except YolopsError:
+        return False
+
+
+def _replaced(session: Session, settings: Settings, console: Console, *, yes: bool) -> bool:
+    from yolops.cli.up import build
+
+    return build(session, settings, console, yes=yes) is not None
+
+
+def _wait(session: Session, settings: Settings, console: Console) -> None:
+    from yolops.cli.deployment import deployment_of
+    from yolops.cli.up import wait_until_healthy
+
+    wait_until_healthy(deployment_of(session, settings, console), console)
+
+
+def _failure(session: Session, settings: Settings, console: Console, rest: MlflowRest, backup: Backup) -> str:
+    """Return why the new server is none, as long as nobody has written to it; nothing if it is one."""
+    from yolops.platform.readiness import BootError
+    from yolops.tracking.backups import count
+
+    try:
+        _wait(session, settings, console)
+    except BootError as error:
+        return error.message
+    wanted, seen = backup.counts, count(rest)
+    if wanted and (seen.experiments < wanted.experiments or seen.runs < wanted.runs or seen.models < wanted.models):
+        return f"the backup holds {wanted}, and MLflow shows {seen}"
+    return ""
