@@ -22,10 +22,10 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # Without an NVIDIA driver on Linux, PyTorch's own CPU build spares gigabytes of CUDA packages.
 TORCH_BACKEND ?= $(if $(UV_FIND_LINKS),,$(if $(filter Linux,$(shell uname -s)),auto,))
 TORCH := 'torch>=2.13,<2.14' 'torchvision>=0.28,<0.29'
-# As many at a time as there are tests that wait minutes for pauses of the provider; they begin, and as each process is
-# handed a second one at once (xdist), that of plain Terraform comes after the shortest and what is short after the rest.
-AWS_TESTS := $(addprefix tests/e2e/test_,custom_server.py aws_modes.py interrupted_apply.py killed_apply.py options.py \
-  plain_terraform.py) tests/policies tests/terraform
+# As many at a time as there are tests that wait minutes for pauses of the provider. They begin; each process is handed a
+# second one at once (xdist), so what is short comes last.
+AWS_TESTS := $(addprefix tests/e2e/test_,custom_server.py upgrade.py aws_modes.py interrupted_apply.py killed_apply.py \
+  options.py plain_terraform.py) tests/policies tests/terraform
 CUDA := torch torchvision triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti \
   nvidia-cuda-nvrtc nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver \
   nvidia-cusparse nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
@@ -81,7 +81,7 @@ demo: install  ## Start the local platform, train a YOLO11 model on a generated 
 
 test: check $(VENV)/checkov.done $(VENV)/terraform.done $(VENV)/policies.done  ## Set up what the tests need and run all of them.
 	$(PYTEST) --numprocesses 2 --dist loadfile --cov --cov-report= $(addprefix --ignore=,$(AWS_TESTS))
-	$(PYTEST) --numprocesses 8 --dist loadfile --no-loadscope-reorder --cov --cov-append --cov-report term:skip-covered $(AWS_TESTS)
+	$(PYTEST) --numprocesses 10 --dist loadfile --no-loadscope-reorder --cov --cov-append --cov-report term:skip-covered $(AWS_TESTS)
 
 faults: $(VENV)/dev.done $(VENV)/terraform.done  ## Break the server in 200 seeded schedules; kill upgrades and applies; check 10,000 broken datasets.
 	YOLOPS_SCHEDULES=$(SCHEDULES) $(PYTEST) --numprocesses 2 tests/faults
