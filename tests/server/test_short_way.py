@@ -9,8 +9,10 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 from flask import Flask, jsonify, request
+from mlflow.version import VERSION
 
 from yolops_server import short_way
+from yolops_server.application import COMPARED_WITH
 
 SEARCH = "/api/2.0/mlflow/runs/search"
 
@@ -73,3 +75,7 @@ def test_a_frequent_request_is_checked_and_not_wrapped(application: FastAPI) -> 
 
 def test_another_request_goes_the_long_way(application: FastAPI) -> None:
     assert post(application, f"{SEARCH}/more").headers["x-way"] == "long"
+
+
+def test_the_locked_mlflow_is_the_one_that_the_quicker_ways_are_compared_with() -> None:
+    assert COMPARED_WITH == VERSION

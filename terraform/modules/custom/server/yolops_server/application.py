@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # MLflow's log-batch holds one connection while it asks for a second. Were there a request for each connection, each
 # could hold one, and all would wait for another until they fail; with one request fewer, one of them always gets it.
 MOST_REQUESTS = POOL_SIZE + POOL_OVERFLOW - 1
+# The MLflow whose rows, answers and refusals our quicker ways are compared with by tests. Another one goes its own ways.
+COMPARED_WITH = "3.17.2"
 
 
 def create_app() -> Any:
@@ -34,15 +36,19 @@ def create_app() -> Any:
     from mlflow.server import app as flask_app
     from mlflow.server import handlers
     from mlflow.server.auth import create_app as with_users
+    from mlflow.version import VERSION
 
-    from yolops_server.store import Store
+    is_compared = VERSION == COMPARED_WITH
+    if is_compared:
+        from yolops_server.store import Store
 
-    handlers._tracking_store_registry.register("mysql", Store)
-    permissions.install(handlers._get_tracking_store)
+        handlers._tracking_store_registry.register("mysql", Store)
+        permissions.install(handlers._get_tracking_store)
     application = with_users(flask_app)
     refusals.install(application, flask_app)
     backup_routes.install(flask_app, settings)
-    short_way.install(application, flask_app)
+    if is_compared:
+        short_way.install(application, flask_app)
     application.router.lifespan_context = _few_at_a_time(application.router.lifespan_context)
     upgrades = upgrade_routes.install(flask_app, settings)
     application.add_middleware(FirstWrite, confirm=upgrades.confirm)
