@@ -14,10 +14,12 @@ import pytest
 from yolops.errors import YolopsError
 from yolops.process import (
     ProcessIdentity,
+    children,
     exit_code,
     find_background,
     interrupt,
     is_running,
+    kill,
     listening_ports,
     programs_in,
     run,
@@ -172,6 +174,20 @@ def test_a_program_that_refuses_to_end_is_killed(tmp_path: Path) -> None:
     wait_for(lambda: said(log, "ready"))
     stop(identity, 0.2)
     assert not is_running(identity)
+
+
+def test_what_is_killed_is_not_asked_before_and_its_exit_code_is_known_afterwards(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    asked = "import signal\nsignal.signal(signal.SIGTERM, lambda *_: print('asked', flush=True))\n"
+    identity = start_background([*HAS_A_CHILD[:2], asked + HAS_A_CHILD[2]], log=log)
+    wait_for(lambda: said(log, "ready"))
+    [child] = children(identity)
+    kill(identity)
+    assert not is_running(identity)
+    assert not is_running(child)
+    assert children(identity) == []
+    assert exit_code(identity) == -signal.SIGKILL
+    assert not said(log, "asked")
 
 
 def test_a_paused_program_hears_that_it_should_end(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ SAME_MOMENT_S = 2.0
 KILL_PATIENCE_S = 5.0
 POLL_S = 0.05
 
-# Children of this very process must be waited for, or they stay as zombies until it ends.
+# Children of this very process must be waited for, or they stay as zombies until it ends; each keeps its exit code.
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
@@ -163,6 +163,16 @@ def ask_to_end(identity: ProcessIdentity) -> None:
         _signal([process], signal.SIGTERM)
 
 
+def children(identity: ProcessIdentity) -> list[ProcessIdentity]:
+    """Return the processes that a process has started itself and that still run."""
+    process = _living(identity)
+    try:
+        found = [] if process is None else process.children()
+    except psutil.Error:
+        return []
+    return [child for item in found if (child := _identity(item)) is not None]
+
+
 def find_background(log: Path) -> list[ProcessIdentity]:
     """Return every running process that was started with this log (or one in this directory), or by such a process."""
     mark = str(log.resolve())
@@ -196,9 +206,19 @@ def stop(identity: ProcessIdentity, patience_s: float) -> None:
     # What was started while the rest was ending.
     left += _end(_members(identity), 0.0)
     if left:
-        raise YolopsError(
-            f"process {left[0].pid}: cannot be ended", f"end it yourself: kill -9 {left[0].pid}, perhaps as its owner"
-        )
+        raise _unkillable(left[0].pid)
+
+
+def kill(identity: ProcessIdentity) -> None:
+    """End a process and everything it started without asking.
+
+    Raises:
+        YolopsError: something of it cannot be ended.
+    """
+    members = _members(identity)
+    _signal(members, signal.SIGKILL)
+    if left := _wait_gone(members, KILL_PATIENCE_S):
+        raise _unkillable(left[0].pid)
 
 
 def _spawn(
@@ -226,6 +246,10 @@ def _spawn(
         raise YolopsError(f"{argv[0]}: not found", "install it, or add its directory to PATH") from error
     except OSError as error:
         raise YolopsError(f"{argv[0]}: cannot be started ({error.strerror})", "check the file's permissions") from error
+
+
+def _unkillable(pid: int) -> YolopsError:
+    return YolopsError(f"process {pid}: cannot be ended", f"end it yourself: kill -9 {pid}, perhaps as its owner")
 
 
 def _living(identity: ProcessIdentity) -> psutil.Process | None:
@@ -319,6 +343,5 @@ def _wait_gone(processes: Sequence[psutil.Process], seconds: float) -> list[psut
 
 def _reap(pid: int) -> None:
     """Take note that a child of this very process has ended, if it has."""
-    child = _children.get(pid)
-    if child is not None and child.poll() is not None:
-        del _children[pid]
+    if (child := _children.get(pid)) is not None:
+        child.poll()

@@ -106,7 +106,8 @@ def test_a_command_that_the_program_refuses_would_be_found(command: str) -> None
 
 @pytest.mark.parametrize("document", OURS, ids=name_of)
 def test_no_document_names_a_directory_of_the_machine_it_was_written_on(document: Path) -> None:
-    assert re.findall(r"/(?:work|root|opt)/\S*", document.read_text(encoding="utf-8")) == []
+    # /opt/ml is a directory of SageMaker's containers.
+    assert re.findall(r"/(?:work|root|opt(?!/ml\b))/\S*", document.read_text(encoding="utf-8")) == []
 
 
 def prose(document: Path) -> str:

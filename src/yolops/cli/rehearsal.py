@@ -25,6 +25,7 @@ def commands() -> typer.Typer:
     )
     app.command("start")(_start)
     app.command("status")(_status)
+    app.command("interrupt")(_interrupt)
     app.command("stop")(_stop)
     app.command("reset")(_reset)
     return app
@@ -75,6 +76,22 @@ def _status(context: typer.Context, as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+def _interrupt(
+    context: typer.Context,
+    job: Annotated[str, typer.Argument(help="Name of the training job.")],
+    grace: Annotated[
+        float, typer.Option(min=0, max=120, help="Seconds from SIGTERM to SIGKILL; SageMaker gives two minutes.")
+    ] = 120,
+    as_json: Json = False,
+) -> None:
+    """Take the spot instance of a training job away; the job goes on with another one."""
+    session = session_of(context)
+    _rehearsal(session).interrupt(job, grace)
+    session.console(as_json=as_json).data(
+        {"job": job, "grace_s": grace}, f"{job}: SIGTERM now, SIGKILL in {grace:g} s, then another instance"
+    )
+
+
 def _stop(context: typer.Context, as_json: Json = False) -> None:
     """End the simulated AWS and everything it started; what it holds stays."""
     session = session_of(context)
@@ -117,6 +134,7 @@ def _tables(seen: Status) -> list[object]:
         ("instance", ("id", "state", "address", "boot", "log"), seen.instances),
         ("database", ("name", "status", "local_port", "log"), seen.databases),
         ("MLflow", ("name", "status", "url", "tracking_uri"), seen.mlflow),
+        ("training job", ("name", "status", "log"), seen.jobs),
         ("not simulated", ("service", "action", "reason", "count"), seen.unimplemented),
     ):
         if items:

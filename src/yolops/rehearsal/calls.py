@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,7 +63,7 @@ def signed_service(environ: dict[str, Any]) -> str:
 
 def refusal(call: Call, message: str) -> tuple[str, list[tuple[str, str]], bytes]:
     """Return status, headers and body of an answer that no client tries again, in the format the call expects."""
-    xml = f"<Code>{CODE}</Code><Message>{message}</Message>"
+    xml = f"<Code>{CODE}</Code><Message>{escape(message)}</Message>"
     bodies = {
         "ec2": f"<Response><Errors><Error>{xml}</Error></Errors><RequestID>rehearsal</RequestID></Response>",
         "query": f"<ErrorResponse><Error><Type>Sender</Type>{xml}</Error></ErrorResponse>",

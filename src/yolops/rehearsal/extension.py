@@ -36,6 +36,7 @@ from yolops.rehearsal import (
     resources,
     spaces,
     tags,
+    training_jobs,
 )
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def _install_sagemaker(managed: ManagedMlflow) -> None:
         (domains.DOMAIN, "domain"),
         (mlflow.TRACKING_SERVER, "mlflow_tracking_server"),
         (mlflow.APP, "mlflow_app"),
+        (training_jobs.TRAINING_JOB, "training_job"),
     ):
         _install_kind(kind, noun)
     server, app = mlflow.TRACKING_SERVER, mlflow.APP
@@ -128,6 +130,9 @@ def _install_sagemaker(managed: ManagedMlflow) -> None:
         "create_mlflow_app": managed.create_app,
         "delete_mlflow_app": managed.delete_app,
         "create_presigned_mlflow_app_url": partial(managed.presign, kind=app),
+        "create_training_job": training_jobs.create_job,
+        "list_training_jobs": training_jobs.list_jobs,
+        "stop_training_job": training_jobs.stop_job,
     }
     for name, operation in own.items():
         _put(SageMakerResponse, name, _method(operation))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 HEALTH_PATH = "/health"
 STATUS_PATH = "/-/status"
+INTERRUPT_PATH = "/-/interrupt"
 # By these the `sagemaker-mlflow` plugin says which server a request is for, and for which service it signs then.
 SIGNED_FOR = {
     "HTTP_X_MLFLOW_SM_TRACKING_SERVER_ARN": "sagemaker-mlflow",
@@ -42,6 +43,7 @@ class Gate:
         server_of: gives the address of the MLflow server behind an ARN, as `inventory.server_of` does.
         redeem: gives the ARN a presigned ticket is for.
         status: says what is there.
+        interrupt: takes the spot instance of a job away, with some seconds of grace; false if it has none that trains.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Gate:
         server_of: Callable[[str], str | None],
         redeem: Callable[[str], str | None],
         status: Callable[[], dict[str, Any]],
+        interrupt: Callable[[str, float], bool],
     ) -> None:
         self._moto = moto
         self._missing = missing
@@ -60,22 +63,35 @@ class Gate:
         self._server_of = server_of
         self._redeem = redeem
         self._status = status
+        self._interrupt = interrupt
         self._one_at_a_time = threading.Lock()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
+        # Only browsers say so. moto would let the pages of any site in, and jobs run as this user.
+        if environ.get("HTTP_ORIGIN"):
+            return _json(start_response, "403 Forbidden", {"message": "the rehearsal is not for pages of a browser"})
         for header, service in SIGNED_FOR.items():
             if environ.get(header, "").startswith("arn:"):
                 return self._mlflow(environ, start_response, environ[header], service)
-        if not environ.get("HTTP_AUTHORIZATION"):
-            path = environ.get("PATH_INFO", "")
-            if path == HEALTH_PATH:
-                return _json(start_response, "200 OK", {"status": "OK"})
-            if path == STATUS_PATH:
-                return _json(start_response, "200 OK", self._status())
-            if path == AUTHORIZE_PATH:
-                return self._authorize(environ, start_response)
-        return self._aws(environ, start_response)
+        own = {
+            HEALTH_PATH: self._health,
+            STATUS_PATH: self._tell_status,
+            INTERRUPT_PATH: self._interrupt_job,
+            AUTHORIZE_PATH: self._authorize,
+        }
+        answer = None if environ.get("HTTP_AUTHORIZATION") else own.get(environ.get("PATH_INFO", ""))
+        return (answer or self._aws)(environ, start_response)
+
+    def _health(self, _environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        return _json(start_response, "200 OK", {"status": "OK"})
+
+    def _tell_status(self, _environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        return _json(start_response, "200 OK", self._status())
+
+    def _interrupt_job(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        asked = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+        return _json(start_response, "200 OK", {"done": self._interrupt(asked["job"], asked["grace_s"])})
 
     def _aws(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         call = read_call(environ)
@@ -95,7 +111,7 @@ class Gate:
     def _refuse(self, call: Call, start_response: StartResponse, reason: str, why: str) -> Iterable[bytes]:
         self._missing.add(call, reason)
         print(f"{reason}: {call.service} {call.action} ({why})", file=sys.stderr, flush=True)  # noqa: T201 - the log
-        status, headers, body = refusal(call, f"{call.service} {call.action}: {reason} by the rehearsal")
+        status, headers, body = refusal(call, f"{call.service} {call.action}: {reason} by the rehearsal ({why})")
         start_response(status, headers)
         return [body]
 

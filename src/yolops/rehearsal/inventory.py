@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from yolops.rehearsal.databases import Databases
     from yolops.rehearsal.instances import Instances
     from yolops.rehearsal.machines import Machines
+    from yolops.rehearsal.running_jobs import RunningJobs
 
 
 def inventory(
-    machines: Machines, databases: Databases, instances: Instances | None, missing: MissingCalls
+    machines: Machines, databases: Databases, instances: Instances | None, jobs: RunningJobs, missing: MissingCalls
 ) -> dict[str, Any]:
     """Return what is there, for `yolops rehearsal status`."""
     booted = {} if instances is None else instances.inventory()
@@ -59,6 +60,7 @@ def inventory(
         ],
         "databases": databases.inventory(),
         "mlflow": servers + on_instances,
+        "jobs": jobs.inventory(),
         "unimplemented": missing.counts(),
     }
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 INSTALL = "pip install 'yolops[rehearsal]'"
 STATUS = "yolops rehearsal status"
 PORTS = range(4570, 4590)
-STATUS_PATH = "/-/status"
+STATUS_PATH, INTERRUPT_PATH = "/-/status", "/-/interrupt"
 STATUS_PATIENCE_S = 10.0
 # Each MLflow server that comes up again takes 9 s of a core, and 25 s when Python must compile it first.
 MLFLOW_PATIENCE_S = 180.0
@@ -51,6 +51,7 @@ class Status:
             `boot` and `log`.
         databases: the databases: `name`, `status`, `host`, `port`, `local_port` on 127.0.0.1, `log`.
         mlflow: the MLflow servers: `name`, `status`, `tracking_uri`, and `url` for a browser while they answer.
+        jobs: the training jobs that have not ended: `name`, `status`, `log`.
         unimplemented: what was asked for and is not simulated: `service`, `action`, `reason`, `count`.
     """
 
@@ -62,6 +63,7 @@ class Status:
     instances: list[dict[str, Any]]
     databases: list[dict[str, Any]]
     mlflow: list[dict[str, Any]]
+    jobs: list[dict[str, Any]]
     unimplemented: list[dict[str, Any]]
 
     def as_dict(self) -> dict[str, Any]:
@@ -165,8 +167,25 @@ class Rehearsal:
             instances=seen.get("instances", []),
             databases=seen.get("databases", []),
             mlflow=seen.get("mlflow", []),
+            jobs=seen.get("jobs", []),
             unimplemented=seen.get("unimplemented", []),
         )
+
+    def interrupt(self, job: str, grace_s: float) -> None:
+        """Take the spot instance of a training job away, as SageMaker does when EC2 wants it back.
+
+        Args:
+            job: the name of the job.
+            grace_s: seconds between SIGTERM and SIGKILL.
+
+        Raises:
+            YolopsError: the rehearsal does not run, or there is no such job on a spot instance that trains now.
+        """
+        url = self.status().url
+        if url is None:
+            raise YolopsError("the rehearsal does not run", "yolops rehearsal start")
+        if not _ask(url, INTERRUPT_PATH, {"job": job, "grace_s": grace_s})["done"]:
+            raise YolopsError(f"{job}: no training job that trains on a spot instance now", f"see which do: {STATUS}")
 
     def _choose(self, asked: InstanceMode | None) -> InstanceMode:
         chosen = self._mode() if asked is None else choose(asked)
@@ -209,10 +228,12 @@ def _installed() -> str:
     return importlib.metadata.version("moto")
 
 
-def _ask(url: str) -> dict[str, Any]:
+def _ask(url: str, path: str = STATUS_PATH, body: dict[str, Any] | None = None) -> dict[str, Any]:
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    sent = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{url}{path}", sent, {"Content-Type": "application/json"})  # noqa: S310 - http
     try:
-        with direct.open(f"{url}{STATUS_PATH}", timeout=STATUS_PATIENCE_S) as answer:
+        with direct.open(request, timeout=STATUS_PATIENCE_S) as answer:
             seen: dict[str, Any] = json.load(answer)
             return seen
     except (OSError, ValueError) as error:

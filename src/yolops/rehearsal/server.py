@@ -100,6 +100,7 @@ def serve(directory: Path, port: int, mode: InstanceMode) -> None:
     from yolops.rehearsal.machines import Machines
     from yolops.rehearsal.mlflow import ManagedMlflow
     from yolops.rehearsal.root_filesystem import RootFilesystem, cache_directory
+    from yolops.rehearsal.running_jobs import RunningJobs
     from yolops.rehearsal.steward import Steward
     from yolops.rehearsal.turns import Turns
 
@@ -113,22 +114,29 @@ def serve(directory: Path, port: int, mode: InstanceMode) -> None:
     snapshot.load(directory / "aws.pickle")
     saver = _Saver(directory / "aws.pickle", turns)
     authority = Authority(directory / "certificates")
-    databases = Databases(directory, authority)
+    databases, jobs = Databases(directory, authority), RunningJobs(directory, address(port), turns)
     gate = Gate(
         DomainDispatcherApplication(extension.create_app),
         missing,
         turns,
         server_of=lambda arn: server_of(machines, arn),
         redeem=managed.tickets.redeem,
-        status=lambda: inventory(machines, databases, instances, missing) | {"settled": steward.settled},
+        status=lambda: inventory(machines, databases, instances, jobs, missing) | {"settled": steward.settled},
+        interrupt=jobs.interrupt,
     )
     names = AwsNames(gate, authority, Handler) if mode is InstanceMode.CONTAINER else None
     images = RootFilesystem(cache_directory(), lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
     instances = None if names is None else Instances(directory, authority, images, names.port)
-    steward = Steward(machines, databases, instances, turns, saver)
+    steward = Steward(machines, databases, instances, jobs, turns, saver)
     server = make_server(LOOPBACK, port, gate, threaded=True, request_handler=Handler)
     server.daemon_threads = True  # type: ignore[attr-defined] # of the threaded server
-    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+
+    def end() -> None:
+        # While it still answers: they bring their last lines and checkpoints here.
+        jobs.stop()
+        server.shutdown()
+
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=end).start())
     if names is not None:
         names.start()
     steward.start()

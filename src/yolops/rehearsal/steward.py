@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from yolops.rehearsal.instances import Instances
     from yolops.rehearsal.machines import Machines
     from yolops.rehearsal.resources import Resource
+    from yolops.rehearsal.running_jobs import RunningJobs
     from yolops.rehearsal.turns import Turns
 
 POLL_S = 0.2
@@ -38,6 +39,7 @@ class Steward:
         machines: the real MLflow servers.
         databases: the real databases.
         instances: the real instances; None where a process stands in for one.
+        jobs: the training jobs that run.
         turns: keeps others from changing the simulated AWS while it is looked at.
         afterwards: what else is done each time.
 
@@ -50,12 +52,14 @@ class Steward:
         machines: Machines,
         databases: Databases,
         instances: Instances | None,
+        jobs: RunningJobs,
         turns: Turns,
         afterwards: Callable[[], object],
     ) -> None:
         self._machines = machines
         self._databases = databases
         self._instances = instances
+        self._jobs = jobs
         self._turns = turns
         self._afterwards = afterwards
         self._events = BootEvents()
@@ -68,6 +72,7 @@ class Steward:
         """Begin."""
         if self._instances is not None:
             self._instances.start()
+        self._jobs.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -93,6 +98,7 @@ class Steward:
                 self._seen = self._turns.changes
                 managed_ones = list(_managed_machines())
                 databases, instances = list(wanted_databases()), list(wanted_instances())
+                self._jobs.converge()
             self._databases.converge(databases)
             reached = {item["host"]: item["local_port"] for item in self._databases.inventory()}
             in_place = [] if self._instances is not None else list(stand_ins(reached, self._databases.authorities))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # MLflow's log-batch holds one connection while it asks for a second. Were there a request for each connection, each
 # could hold one, and all would wait for another until they fail; with one request fewer, one of them always gets it.
 MOST_REQUESTS = POOL_SIZE + POOL_OVERFLOW - 1
-# The MLflow whose rows, answers and refusals our quicker ways are compared with by tests. Another one goes its own ways.
+# The MLflow whose rows, answers and refusals tests compare our quicker ways with. Another one goes its own.
 COMPARED_WITH = "3.17.2"
 
 
