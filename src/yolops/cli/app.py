@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from yolops import __version__
-from yolops.cli import backup, dataset, models, rehearsal, runs, train, users
+from yolops.cli import backup, dataset, jobs, models, rehearsal, runs, train, users
 from yolops.cli.demo import demo
 from yolops.cli.destroy import destroy
 from yolops.cli.doctor import doctor
@@ -52,6 +52,7 @@ def application() -> typer.Typer:
     app.add_typer(dataset.commands(), name="dataset")
     app.add_typer(runs.commands(), name="runs")
     app.add_typer(models.commands(), name="models")
+    app.add_typer(jobs.commands(), name="jobs")
     app.add_typer(users.commands(), name="users")
     app.add_typer(backup.commands(), name="backup")
     app.add_typer(rehearsal.commands(), name="rehearsal")

@@ -1,0 +1,175 @@
+"""`yolops jobs`: the training jobs of a platform in AWS."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from yolops.cli.session import Json, Session, session_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from yolops.training.sagemaker_job import Job, SageMakerJobs
+
+FOLLOW_S = 2.0
+Name = Annotated[str, typer.Argument(metavar="JOB", help="Name of the job; last is the newest one.")]
+Most = Annotated[int, typer.Option("--limit", min=1, max=100, help="How many, the newest first.")]
+
+
+def commands() -> typer.Typer:
+    """Build the commands about jobs."""
+    app = typer.Typer(
+        help="See training jobs in SageMaker, and stop them.", no_args_is_help=True, rich_markup_mode=None
+    )
+    app.command("list")(_list)
+    app.command("show")(_show)
+    app.command("logs")(_logs)
+    app.command("stop")(_stop)
+    app.command("cost")(_cost)
+    return app
+
+
+def _list(context: typer.Context, most: Most = 20, as_json: Json = False) -> None:
+    """List the newest training jobs of this platform."""
+    from yolops.cli.console import table
+
+    session = session_of(context)
+    jobs = _jobs(session).newest(most)
+    rows = [(job.name, _status(job), _when(job.created), _took(job), job.instance_type, _spot(job)) for job in jobs]
+    shown = table("job", "status", "started", "took", "instance", "spot", rows=rows) if rows else "no training jobs yet"
+    session.console(as_json=as_json).data([job.as_dict() for job in jobs], shown)
+
+
+def _show(context: typer.Context, job: Name, as_json: Json = False) -> None:
+    """Show one training job: its stages, what it ran on, what is billed, and why it failed if it did."""
+    from yolops.cli.console import table
+
+    session = session_of(context)
+    found = _jobs(session).find(job)
+    about = [
+        ("job", found.name),
+        ("status", _status(found)),
+        ("why", found.failure),
+        ("started", _when(found.created)),
+        ("took", _took(found)),
+        ("instance", f"{found.instance_type}{' (spot)' if found.spot else ''}"),
+        ("billed", _seconds(found.billed_seconds)),
+        ("saved by spot", _percent(found.saving)),
+        ("image", found.image),
+        ("model", found.model_uri),
+        ("ARN", found.arn),
+    ]
+    stages = [(stage, f"{began.astimezone():%H:%M:%S}") for stage, began in found.stages]
+    session.console(as_json=as_json).data(
+        found.as_dict(),
+        table("", "", rows=[row for row in about if row[1]]),
+        "",
+        table("stage", "began", rows=stages),
+    )
+
+
+def _logs(
+    context: typer.Context,
+    job: Name,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on until the job ends; Ctrl-C leaves it running.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Print what a training job has printed, over all of its instances."""
+    session = session_of(context)
+    jobs = _jobs(session)
+    found = jobs.find(job)
+    log = jobs.log(found)
+    console = session.console(as_json=as_json)
+    if console.as_json:
+        console.data([{"time": line.time, "text": line.text} for line in log.read()])
+        return
+    while True:
+        # Asked before the log is read: what ends a job is printed before it has ended.
+        lives = follow and jobs.find(found.name).lives
+        for line in log.read():
+            console.data(None, line.text)
+        if not lives:
+            break
+        time.sleep(FOLLOW_S)
+
+
+def _stop(context: typer.Context, job: Name, as_json: Json = False) -> None:
+    """Ask a training job to end. It has two minutes to write down what it has."""
+    session = session_of(context)
+    jobs = _jobs(session)
+    found = jobs.find(job)
+    if found.lives:
+        jobs.stop(found)
+        text = f"{found.name} is being stopped; see it end: {session.command_prefix()} jobs show {found.name}"
+    else:
+        text = f"{found.name} has ended already ({found.stage})"
+    session.console(as_json=as_json).data({"job": found.name, "was": found.status, "stopping": found.lives}, text)
+
+
+def _cost(context: typer.Context, most: Most = 100, as_json: Json = False) -> None:
+    """Show what is billed for the newest training jobs, in seconds of each instance type; prices are AWS's own."""
+    from yolops.cli.console import table
+
+    session = session_of(context)
+    jobs = [job for job in _jobs(session).newest(most) if job.billed_seconds is not None]
+    rows = [
+        (job.name, job.instance_type, _spot(job), job.seconds or 0, job.billed_seconds or 0, _percent(job.saving))
+        for job in jobs
+    ]
+    sums = _sums(jobs)
+    columns = ("job", "instance", "spot", "seconds", "billed seconds", "saved")
+    shown = table(*columns, rows=rows) if rows else "no training job has ended yet"
+    totals = [f"{name}: {seconds / 3600:.2f} h billed" for name, seconds in sums.items()]
+    value = {"jobs": [job.as_dict() for job in jobs], "billed_seconds": sums}
+    session.console(as_json=as_json).data(value, shown, *totals)
+
+
+def _sums(jobs: Sequence[Job]) -> dict[str, int]:
+    """Return the billed seconds of each instance type."""
+    found: dict[str, int] = {}
+    for job in jobs:
+        found[job.instance_type] = found.get(job.instance_type, 0) + (job.billed_seconds or 0)
+    return found
+
+
+def _jobs(session: Session) -> SageMakerJobs:
+    from yolops.aws import Aws
+    from yolops.errors import YolopsError
+    from yolops.training.sagemaker_job import SageMakerJobs
+
+    settings = session.workspace.settings()
+    if settings is None:
+        raise YolopsError("training jobs are those of a platform in AWS, and this workspace has none", "yolops init")
+    return SageMakerJobs(Aws(settings.region), settings.project_name)
+
+
+def _status(job: Job) -> str:
+    again = f", interrupted {job.interruptions}x" if job.interruptions else ""
+    stage = f" ({job.stage}{again})" if job.stage != job.status else again
+    return f"{job.status}{stage}"
+
+
+def _took(job: Job) -> str:
+    return _seconds(round(((job.ended or datetime.now(UTC)) - job.created).total_seconds()))
+
+
+def _when(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}"
+
+
+def _seconds(seconds: int | None) -> str:
+    return "" if seconds is None else f"{seconds} s"
+
+
+def _percent(part: float | None) -> str:
+    return "" if part is None else f"{part:.0%}"
+
+
+def _spot(job: Job) -> str:
+    return "yes" if job.spot else "no"

@@ -1,0 +1,243 @@
+"""Training jobs of SageMaker as a platform's people see them: the one door to SageMaker's jobs and to their logs.
+
+A job belongs to a platform by its name, which begins with that of the project; roles and policies are cut the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from yolops.aws import AwsError
+from yolops.errors import YolopsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from yolops.aws import Aws
+
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+LIVING = frozenset({"InProgress", "Stopping"})
+NEWEST = "last"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training job.
+
+    Attributes:
+        name: its name, unique in account and region.
+        status: `InProgress`, `Stopping`, `Completed`, `Failed` or `Stopped`.
+        stage: SageMaker's secondary status, such as `Downloading` or `Interrupted`.
+        created: when it was asked for.
+        ended: when its instance was given back; None before.
+        arn: its ARN.
+        instance_type: what it runs on.
+        spot: whether that is a spot instance.
+        image: the training image.
+        seconds: how long it was on instances; None while it runs.
+        billed_seconds: how many of them are billed, after the discount of spot; None while it runs.
+        interruptions: how often its spot instance was taken away.
+        model_uri: where its `model.tar.gz` is, once it has been uploaded.
+        failure: why it failed, in SageMaker's words; empty if it did not.
+        stages: each stage with when it began.
+    """
+
+    name: str
+    status: str
+    stage: str
+    created: datetime
+    ended: datetime | None
+    arn: str
+    instance_type: str
+    spot: bool
+    image: str
+    seconds: int | None
+    billed_seconds: int | None
+    interruptions: int
+    model_uri: str
+    failure: str
+    stages: tuple[tuple[str, datetime], ...]
+
+    @property
+    def lives(self) -> bool:
+        """Whether it has not ended."""
+        return self.status in LIVING
+
+    @property
+    def saving(self) -> float | None:
+        """Which part of the price on demand spot has saved, 0 to 1; None while that is not known.
+
+        https://docs.aws.amazon.com/sagemaker/latest/dg/model-managed-spot-training.html
+        """
+        if not self.spot or not self.seconds or self.billed_seconds is None:
+            return None
+        return 1 - self.billed_seconds / self.seconds
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values, for `--json`."""
+        return asdict(self) | {"saving": self.saving}
+
+
+def read_job(described: dict[str, Any]) -> Job:
+    """Return the job that an answer of DescribeTrainingJob is about."""
+    resources = described.get("ResourceConfig") or {}
+    stages = tuple((one["Status"], one["StartTime"]) for one in described.get("SecondaryStatusTransitions") or [])
+    uploaded = described["TrainingJobStatus"] in {"Completed", "Stopped"}
+    return Job(
+        name=described["TrainingJobName"],
+        status=described["TrainingJobStatus"],
+        stage=described["SecondaryStatus"],
+        created=described["CreationTime"],
+        ended=described.get("TrainingEndTime"),
+        arn=described["TrainingJobArn"],
+        instance_type=resources.get("InstanceType", ""),
+        spot=bool(described.get("EnableManagedSpotTraining")),
+        image=described["AlgorithmSpecification"].get("TrainingImage", ""),
+        seconds=described.get("TrainingTimeInSeconds"),
+        billed_seconds=described.get("BillableTimeInSeconds"),
+        interruptions=[name for name, _ in stages].count("Interrupted"),
+        model_uri=(described.get("ModelArtifacts") or {}).get("S3ModelArtifacts", "") if uploaded else "",
+        failure=described.get("FailureReason", ""),
+        stages=stages,
+    )
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line that a job printed.
+
+    Attributes:
+        time: when CloudWatch Logs got it.
+        text: the line.
+    """
+
+    time: datetime
+    text: str
+
+
+class SageMakerJobs:
+    """The jobs of one platform.
+
+    Args:
+        aws: its region.
+        project: its name.
+    """
+
+    def __init__(self, aws: Aws, project: str) -> None:
+        self._aws = aws
+        self._prefix = f"{project}-"
+
+    def names(self, most: int) -> list[str]:
+        """Return the names of the newest jobs, the newest first.
+
+        Args:
+            most: how many at most.
+
+        Raises:
+            AwsError: AWS refuses, or cannot be reached.
+        """
+        found: list[str] = []
+        order = {"SortBy": "CreationTime", "SortOrder": "Descending", "NameContains": self._prefix}
+        for page in self._aws.pages("sagemaker", "list_training_jobs", **order):
+            names = [job["TrainingJobName"] for job in page["TrainingJobSummaries"]]
+            found += [name for name in names if name.startswith(self._prefix)]
+            if len(found) >= most:
+                break
+        return found[:most]
+
+    def newest(self, most: int) -> list[Job]:
+        """Return the newest jobs, the newest first; what each costs only its own description says.
+
+        Raises:
+            AwsError: AWS refuses, or cannot be reached.
+        """
+        return [self.find(name) for name in self.names(most)]
+
+    def find(self, name: str) -> Job:
+        """Return a job by its name, or the newest one for `last`.
+
+        Raises:
+            YolopsError: there is no such job of this platform.
+        """
+        if name == NEWEST:
+            names = self.names(1)
+            if not names:
+                raise YolopsError(
+                    "there is no training job yet", f"the names of this platform's begin with {self._prefix}"
+                )
+            [name] = names
+        absent = YolopsError(f"{name}: no training job of this platform", "see which there are: yolops jobs list")
+        if not name.startswith(self._prefix):
+            raise absent
+        try:
+            return read_job(self._aws.call("sagemaker", "describe_training_job", TrainingJobName=name))
+        except AwsError as error:
+            if error.absent:
+                raise absent from error
+            raise
+
+    def stop(self, job: Job) -> None:
+        """Ask a job to end; it has two minutes to write down what it has.
+
+        Raises:
+            AwsError: AWS refuses, or cannot be reached.
+        """
+        self._aws.call("sagemaker", "stop_training_job", TrainingJobName=job.name)
+
+    def log(self, job: Job) -> JobLog:
+        """Return the log of a job, to be read from its beginning."""
+        return JobLog(self._aws, job.name)
+
+
+class JobLog:
+    """What a job prints, over all of its instances.
+
+    Args:
+        aws: its region.
+        job: its name.
+    """
+
+    def __init__(self, aws: Aws, job: str) -> None:
+        self._aws = aws
+        self._job = job
+        self._tokens: dict[str, str] = {}
+
+    def read(self) -> Iterator[Line]:
+        """Yield the lines that are new since the last time, instance by instance.
+
+        Raises:
+            AwsError: AWS refuses, or cannot be reached.
+        """
+        for stream in self._streams():
+            while True:
+                after = {"nextToken": self._tokens[stream]} if stream in self._tokens else {}
+                answer = self._aws.call(
+                    "logs",
+                    "get_log_events",
+                    logGroupName=LOG_GROUP,
+                    logStreamName=stream,
+                    startFromHead=True,
+                    **after,
+                )
+                for event in answer["events"]:
+                    yield Line(datetime.fromtimestamp(event["timestamp"] / 1000, UTC), event["message"])
+                # At the end of a stream, CloudWatch Logs hands back the token that it was given.
+                token = answer["nextForwardToken"]
+                if token == self._tokens.get(stream):
+                    break
+                self._tokens[stream] = token
+
+    def _streams(self) -> list[str]:
+        """Return the log streams of the job: one for each instance it was on, the first one first."""
+        names: list[str] = []
+        try:
+            for page in self._aws.pages(
+                "logs", "describe_log_streams", logGroupName=LOG_GROUP, logStreamNamePrefix=f"{self._job}/"
+            ):
+                names += [stream["logStreamName"] for stream in page["logStreams"]]
+        except AwsError as error:
+            if not error.absent:
+                raise
+        return sorted(names)
