@@ -83,8 +83,8 @@ def documents() -> dict[Path, str]:
     checks = (f"## {title}\n\n{_check_table(group)}" for title, group in GROUPS)
     return {
         REFERENCE: "\n".join([INTRODUCTION, *sections]),
-        FINDINGS: _findings(),
         CHECKS: "\n".join([ABOUT_CHECKS, *checks]),
+        FINDINGS: _findings(),
         HELP_PAGE: pages[0][1],
     }
 

@@ -230,7 +230,8 @@ def test_a_program_hears_an_interrupt_and_one_with_its_number_does_not(tmp_path:
 def test_programs_are_found_by_the_directory_they_work_in(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     identity = start_background(SLEEPS, log=tmp_path / "log", cwd=tmp_path / "there")
-    assert programs_in(tmp_path / "there") == {identity: sys.executable}
+    # The kernel shows no command line while the program is being put in place.
+    wait_for(lambda: programs_in(tmp_path / "there") == {identity: sys.executable})
     assert programs_in(tmp_path) == {}
     stop(identity, 5)
 
