@@ -14,6 +14,8 @@ from mlflow.version import VERSION
 from yolops_server import short_way
 from yolops_server.application import COMPARED_WITH
 
+# MLflow imports the same module, whatever Starlette says of it.
+pytestmark = pytest.mark.filterwarnings("ignore:starlette.middleware.wsgi is deprecated")
 SEARCH = "/api/2.0/mlflow/runs/search"
 
 

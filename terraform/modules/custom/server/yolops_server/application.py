@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from yolops_server.prepare import POOL_OVERFLOW, POOL_SIZE
@@ -44,6 +45,8 @@ def create_app() -> Any:
 
         handlers._tracking_store_registry.register("mysql", Store)
         permissions.install(handlers._get_tracking_store)
+        # Answers without line breaks and spaces, which Python writes in C.
+        handlers.message_to_json = partial(handlers.message_to_json, pretty=False)
     application = with_users(flask_app)
     refusals.install(application, flask_app)
     backup_routes.install(flask_app, settings)
