@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from yolops_server.settings import Settings
 
 JSON = "application/x-amz-json-1.1"
+# systemd makes it when it starts. In a container /proc/uptime is that of its host, and MLflow's service, which reports
+# most of what fails, sees no other process (ProtectProc=). That is the way only where there is no systemd.
+MADE_AT_BOOT, FIRST_PROCESS = Path("/run/systemd/notify"), Path("/proc/1")
 
 
 def send(settings: Settings, phase: str, reason: str = "") -> None:
@@ -44,8 +47,8 @@ def send(settings: Settings, phase: str, reason: str = "") -> None:
 
 
 def _uptime() -> float:
-    # In a container /proc/uptime is that of its host.
-    return time.time() - Path("/proc/1").stat().st_ctime
+    made = MADE_AT_BOOT if MADE_AT_BOOT.exists() else FIRST_PROCESS
+    return time.time() - made.stat().st_mtime
 
 
 def main() -> None:
