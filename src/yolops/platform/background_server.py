@@ -32,6 +32,8 @@ HEALTH_TRIES = 3
 POLL_S = 0.1
 MOST_LOG_BYTES = 10_000_000
 LOG_LINES_IN_ERRORS = 5
+# How every system and every server spells it, but for the case of its first letter.
+TAKEN = "ddress already in use"
 
 
 @dataclass(frozen=True)
@@ -190,11 +192,11 @@ class BackgroundServer:
             if answers(record):
                 return True
             if not is_alive(record):
-                if not is_free(record.port):
+                said = self._last_words(log_offset)
+                # Who had the port may have given it back by now.
+                if not is_free(record.port) or TAKEN in said:
                     return False
-                raise YolopsError(
-                    f"{program.name} ended while it was starting{self._last_words(log_offset)}", program.hint
-                )
+                raise YolopsError(f"{program.name} ended while it was starting{said}", program.hint)
             time.sleep(POLL_S)
         raise YolopsError(
             f"{program.name} did not answer within {START_PATIENCE_S:g} s{self._last_words(log_offset)}",
