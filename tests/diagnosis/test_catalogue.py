@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from yolops.diagnosis import account, custom, local_server, machine, mlflow_server, packages, studio
+from yolops.diagnosis import account, custom, custom_database, local_server, machine, mlflow_server, packages, studio
 from yolops.diagnosis.catalogue import GROUPS
 from yolops.diagnosis.check import Check
 
@@ -15,7 +15,7 @@ EVERYWHERE = (*packages.CHECKS, *machine.CHECKS)
 AWS = (*EVERYWHERE, *account.CHECKS, *mlflow_server.CHECKS)
 MODES: dict[str, tuple[Check[Any], ...]] = {
     "local": (*EVERYWHERE, *local_server.CHECKS),
-    "custom": (*AWS, *custom.CHECKS),
+    "custom": (*AWS, *custom.CHECKS, *custom_database.CHECKS),
     "studio": (*AWS, *studio.CHECKS),
 }
 

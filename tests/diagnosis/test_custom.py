@@ -25,14 +25,13 @@ from yolops.diagnosis.custom import (
     alarms,
     backups,
     boot,
-    database,
     explain,
     instance,
     pulse,
     secret,
-    support,
     way_in,
 )
+from yolops.diagnosis.custom_database import database, support
 
 GROUP = "/cells/mlflow"
 NOW = datetime.now(UTC)

@@ -6,10 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.e2e.conftest import Yolops
+from yolops.datasets.sample import write_sample
 from yolops.rehearsal.environment import enter
 
 PROJECT, REGION = "cells", "eu-central-1"
@@ -121,3 +124,24 @@ class Rehearsed:
     def unimplemented(self) -> Any:
         """Return what was asked of the simulated AWS in vain."""
         return self.yolops.ok("rehearsal", "status", "--json").json["unimplemented"]
+
+
+@contextmanager
+def booted(root: Path, provider: dict[str, str], **settings: str) -> Iterator[Rehearsed]:
+    """Hand out a platform in custom mode whose instance has booted, with a small dataset beside it."""
+    rehearsed = Rehearsed(root, provider)
+    rehearsed("init", "--mode", "custom", "--project", PROJECT, "--region", REGION, "--yes")
+    rehearsed.settings(
+        allowed_cidrs='["127.0.0.1/32"]',
+        admin_access='"ssm"',
+        delete_bucket_contents="true",
+        db_snapshot_on_destroy="false",
+        **settings,
+    )
+    write_sample(root / "shapes", images=(24, 8, 4))
+    try:
+        rehearsed.yolops.ok("rehearsal", "start", "--instances", "container")
+        rehearsed("up", "--yes")
+        yield rehearsed
+    finally:
+        rehearsed.yolops("rehearsal", "reset")

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import eventually
-from tests.e2e.rehearsal import PROJECT, REGION, Rehearsed
-from yolops.datasets.sample import write_sample
+from tests.e2e.rehearsal import PROJECT, Rehearsed, booted
 from yolops.rehearsal.instance_mode import missing
 from yolops.rehearsal.server_files import written_files
 
@@ -31,21 +30,8 @@ NAME = "mlflow.example.com"
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory, provider: dict[str, str]) -> Iterator[Rehearsed]:
     """A platform in custom mode whose instance has booted."""
-    rehearsed = Rehearsed(tmp_path_factory.mktemp("server"), provider)
-    rehearsed("init", "--mode", "custom", "--project", PROJECT, "--region", REGION, "--yes")
-    rehearsed.settings(
-        allowed_cidrs='["127.0.0.1/32"]',
-        admin_access='"ssm"',
-        delete_bucket_contents="true",
-        db_snapshot_on_destroy="false",
-    )
-    write_sample(rehearsed.root / "shapes", images=(24, 8, 4))
-    try:
-        rehearsed.yolops.ok("rehearsal", "start", "--instances", "container")
-        rehearsed("up", "--yes")
-        yield rehearsed
-    finally:
-        rehearsed.yolops("rehearsal", "reset")
+    with booted(tmp_path_factory.mktemp("server"), provider) as made:
+        yield made
 
 
 def ask(platform: Rehearsed, path: str, *, tls: ssl.SSLContext | None = None, **headers: str) -> tuple[int, str]:

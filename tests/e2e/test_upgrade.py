@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.rehearsal import PROJECT, REGION, Rehearsed
-from yolops.datasets.sample import write_sample
+from tests.e2e.rehearsal import Rehearsed, booted
 from yolops.rehearsal.instance_mode import missing
 
 LACKING = missing()
@@ -21,22 +20,8 @@ OLD, NEW = "3.16.1", "3.17.2"
 @pytest.fixture
 def platform(tmp_path_factory: pytest.TempPathFactory, provider: dict[str, str]) -> Iterator[Rehearsed]:
     """A platform in custom mode of the older version, whose instance has booted."""
-    rehearsed = Rehearsed(tmp_path_factory.mktemp("upgrade"), provider)
-    rehearsed("init", "--mode", "custom", "--project", PROJECT, "--region", REGION, "--yes")
-    rehearsed.settings(
-        allowed_cidrs='["127.0.0.1/32"]',
-        admin_access='"ssm"',
-        delete_bucket_contents="true",
-        db_snapshot_on_destroy="false",
-        mlflow_version=f'"{OLD}"',
-    )
-    write_sample(rehearsed.root / "shapes", images=(24, 8, 4))
-    try:
-        rehearsed.yolops.ok("rehearsal", "start", "--instances", "container")
-        rehearsed("up", "--yes")
-        yield rehearsed
-    finally:
-        rehearsed.yolops("rehearsal", "reset")
+    with booted(tmp_path_factory.mktemp("upgrade"), provider, mlflow_version=f'"{OLD}"') as made:
+        yield made
 
 
 def test_runs_users_and_models_are_there_after_an_upgrade_and_none_is_migrated_without_one(platform: Rehearsed) -> None:

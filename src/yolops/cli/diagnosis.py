@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yolops.cli.access import credentials_for, named_certificate, trust_of
-from yolops.diagnosis import account, custom, local_server, machine, mlflow_server, packages, studio
+from yolops.diagnosis import account, custom, custom_database, local_server, machine, mlflow_server, packages, studio
 from yolops.diagnosis.check import Seen, Task
 from yolops.errors import YolopsError
 from yolops.platform.deployment import Deployment
@@ -81,7 +81,7 @@ def _of_aws(session: Session, settings: Settings) -> list[Task]:
         return [*tasks, *(check.of(domain) for check in studio.CHECKS)]
     address = (lambda: HERE_ONLY) if session.rehearsal else own_address
     server = custom.Custom(settings, deployment.aws, deployment.terraform, entrance, address)
-    return [*tasks, *(check.of(server) for check in custom.CHECKS)]
+    return [*tasks, *(check.of(server) for check in (*custom.CHECKS, *custom_database.CHECKS))]
 
 
 def _failed(name: str, error: YolopsError) -> Task:

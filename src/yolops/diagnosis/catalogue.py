@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from yolops.diagnosis import account, custom, local_server, machine, mlflow_server, packages, studio
+from yolops.diagnosis import account, custom, custom_database, local_server, machine, mlflow_server, packages, studio
 
 if TYPE_CHECKING:
     from yolops.diagnosis.check import Check
@@ -14,6 +14,6 @@ GROUPS: tuple[tuple[str, tuple[Check[Any], ...]], ...] = (
     ("In local mode", local_server.CHECKS),
     ("In both modes in AWS", account.CHECKS),
     ("Of MLflow itself, in AWS and elsewhere", mlflow_server.CHECKS),
-    ("In custom mode", custom.CHECKS),
+    ("In custom mode", (*custom.CHECKS, *custom_database.CHECKS)),
     ("In studio mode", studio.CHECKS),
 )
