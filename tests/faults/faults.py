@@ -127,11 +127,15 @@ def fill_disk(deployment: Deployment, seconds: float, drawn: random.Random) -> i
     """Fill the file system that uploads pass through; return how many bytes that took."""
     assert deployment.uploads is not None
     filling, written = deployment.uploads / "filling", 0
+    until = time.monotonic() + seconds
     try:
-        with filling.open("wb", buffering=0) as stream, suppress(OSError):
-            while True:
-                written += stream.write(bytes(4096))
-        time.sleep(seconds)
+        with filling.open("wb", buffering=0) as stream:
+            # An upload that was under way gives its space back when it ends: that is taken too.
+            while time.monotonic() < until:
+                with suppress(OSError):
+                    while True:
+                        written += stream.write(bytes(4096))
+                time.sleep(0.005)
     finally:
         filling.unlink(missing_ok=True)
     return written
