@@ -14,7 +14,8 @@ from tests.certificates import HOST, Signed, signed
 from yolops.platform.access import Access, Credentials
 from yolops.platform.server_command import bytecode_directory, server_argv, server_environment
 from yolops.platform.trust import Trust, opener
-from yolops.process import start_background, stop
+from yolops.process import start_background
+from yolops.running_processes import stop
 from yolops.tracking.rest import MlflowRest
 
 ADMIN = Credentials("root", "the password of root")

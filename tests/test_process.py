@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from yolops.errors import YolopsError
-from yolops.process import (
+from yolops.process import run, start_background
+from yolops.running_processes import (
     ProcessIdentity,
     children,
     exit_code,
@@ -22,8 +23,6 @@ from yolops.process import (
     kill,
     listening_ports,
     programs_in,
-    run,
-    start_background,
     stop,
     this_process,
 )

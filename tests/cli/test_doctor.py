@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from yolops.process import ProcessIdentity, find_background, stop
+from yolops.running_processes import ProcessIdentity, find_background, stop
 from yolops.tracking.spool import RunIntent, Spool
 from yolops.training.run_directory import RunDirectory, TrainRequest
 

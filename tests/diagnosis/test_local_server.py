@@ -17,7 +17,7 @@ from yolops.platform.database import damage
 from yolops.platform.local import LocalPlatform
 from yolops.platform.server_record import ServerRecord, write_record
 from yolops.platform.workspace import Workspace
-from yolops.process import ProcessIdentity, this_process
+from yolops.running_processes import ProcessIdentity, this_process
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ from yolops.diagnosis.machine import (
     written,
 )
 from yolops.errors import YolopsError
-from yolops.process import Completed, this_process
+from yolops.process import Completed
+from yolops.running_processes import this_process
 from yolops.tracking.spool import Progress, RunIntent, Spool
 from yolops.training.run_directory import RunDirectory, TrainRequest
 

@@ -19,7 +19,7 @@ from tests.faults.history import Outcome
 from tests.faults.programs import Kept, wait_until
 from tests.rehearsal.conftest import Aws, wait_for
 from tests.server.conftest import BUCKET, SECRET, SOURCE, create_database
-from yolops import process
+from yolops import running_processes
 from yolops.platform.server_command import bytecode_directory, server_environment
 from yolops.rehearsal.environment import environment
 from yolops.rehearsal.server_files import LIBRARY, SETTINGS, lay_out_server
@@ -153,7 +153,7 @@ def deploy(aws: Aws, ending: ExitStack) -> Deployment:
 def _adopt_database(aws: Aws) -> tuple[Kept, int]:
     """Return the database that the rehearsal has started: from now on, it is started again from here."""
     data = aws.root / f".yolops/rehearsal/databases/{DATABASE}/data"
-    (identity,) = [item for item, name in process.programs_in(data).items() if Path(name).name == "mariadbd"]
+    (identity,) = [item for item, name in running_processes.programs_in(data).items() if Path(name).name == "mariadbd"]
     argv = psutil.Process(identity.pid).cmdline()
     return Kept(argv, data, data.parent / "server.log", identity=identity), int(_option(argv, "--port"))
 

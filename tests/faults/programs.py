@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from yolops import process
-from yolops.process import ProcessIdentity
+from yolops import process, running_processes
+from yolops.running_processes import ProcessIdentity
 
 POLL_S, STOP_PATIENCE_S = 0.1, 20.0
 
@@ -51,7 +51,7 @@ class Kept:
         if self._thread is not None:
             self._thread.join()
         if self.identity is not None:
-            process.stop(self.identity, STOP_PATIENCE_S)
+            running_processes.stop(self.identity, STOP_PATIENCE_S)
 
     def kill(self, seconds: float) -> int:
         """Kill it (SIGKILL), and keep it down for some seconds; return how many processes were killed."""
@@ -75,7 +75,7 @@ class Kept:
 
     def runs(self) -> bool:
         """Return whether it runs."""
-        return self.identity is not None and process.is_running(self.identity)
+        return self.identity is not None and running_processes.is_running(self.identity)
 
     def _keep(self) -> None:
         while not self._ended.wait(POLL_S):

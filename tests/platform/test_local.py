@@ -30,7 +30,7 @@ from yolops.platform.local import LocalPlatform, State
 from yolops.platform.server_command import server_version
 from yolops.platform.server_record import ServerRecord, read_record, write_record
 from yolops.platform.workspace import Workspace
-from yolops.process import ProcessIdentity, find_background
+from yolops.running_processes import ProcessIdentity, find_background
 
 UP = (
     "import sys; from pathlib import Path\n"

@@ -17,7 +17,7 @@ from yolops.platform.database import copy_before
 from yolops.platform.ports import candidate_ports, holder, is_free
 from yolops.platform.server_command import server_argv, server_environment, server_version
 from yolops.platform.server_record import ServerRecord, read_record, write_record
-from yolops.process import ProcessIdentity
+from yolops.running_processes import ProcessIdentity
 
 RECORD = ServerRecord(5003, "3.17.2", datetime(2026, 1, 2, tzinfo=UTC), ProcessIdentity(42, 1.5))
 

@@ -17,7 +17,7 @@ from tests.platform.tiny_terraform import tiny
 from yolops.errors import YolopsError
 from yolops.platform.plan import Action, read_plan
 from yolops.platform.terraform import Terraform
-from yolops.process import find_background
+from yolops.running_processes import find_background
 
 APPLY = """
 import sys

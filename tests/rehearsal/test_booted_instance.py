@@ -15,11 +15,11 @@ import pytest
 
 from tests.rehearsal.conftest import Aws, wait_for
 from yolops.platform.workspace import Workspace
-from yolops.process import find_background
 from yolops.rehearsal.container import control_groups
 from yolops.rehearsal.instance_mode import InstanceMode, missing
 from yolops.rehearsal.instances import group_name
 from yolops.rehearsal.rehearsal import Rehearsal
+from yolops.running_processes import find_background
 
 LACKING = missing()
 pytestmark = [

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.rehearsal.conftest import wait_for
-from yolops.process import find_background
 from yolops.rehearsal.job_container import JobContainer
+from yolops.running_processes import find_background
 
 SCRIPT = """
 import json, os, sys

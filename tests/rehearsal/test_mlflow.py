@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.rehearsal.conftest import Aws, wait_for
-from yolops.process import find_background
+from yolops.running_processes import find_background
 
 ROLE = "arn:aws:iam::123456789012:role/mlflow"
 PROJECT = {"Key": "Project", "Value": "yolops"}

@@ -14,9 +14,9 @@ import pytest
 from tests.rehearsal.conftest import Aws, wait_for
 from yolops.errors import YolopsError
 from yolops.platform.workspace import Workspace
-from yolops.process import find_background
 from yolops.rehearsal.environment import enter, environment
 from yolops.rehearsal.rehearsal import Rehearsal
+from yolops.running_processes import find_background
 
 START = (
     "import sys; from pathlib import Path\n"

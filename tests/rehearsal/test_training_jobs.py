@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from tests.rehearsal.conftest import Aws, wait_for
 from tests.rehearsal.job_client import BUCKET, Jobs, channel, packed, spot, stages
 from yolops.errors import YolopsError
-from yolops.process import find_background
+from yolops.running_processes import find_background
 
 LOOK_AROUND = """
 import json, os, pathlib, sys

@@ -16,7 +16,7 @@ import pytest
 
 from tests.rehearsal.conftest import wait_for
 from tests.server.conftest import BUCKET, SECRET, SOURCE, Server
-from yolops.process import find_background
+from yolops.running_processes import find_background
 
 pytestmark = pytest.mark.timeout(600)
 # Whoever asks learns from these how MLflow is, and which page to show; they hold nothing of anybody.

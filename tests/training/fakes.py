@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from yolops.process import ProcessIdentity
+from yolops.running_processes import ProcessIdentity
 from yolops.tracking.spool import Spool
 from yolops.training.trainer import Observer, Trained, TrainSpec
 

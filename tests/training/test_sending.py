@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 
 from yolops.platform.access import Access
-from yolops.process import ProcessIdentity
+from yolops.running_processes import ProcessIdentity
 from yolops.tracking.spool import Progress, RunIntent, Spool
 from yolops.training.sending import model_of, send_what_waits, wait_until_delivered
 

@@ -15,7 +15,7 @@ from tests.certificates import signed
 from tests.secure_mlflow import ADMIN, SecureMlflow, secure_mlflow
 from yolops.platform.access import Access, Credentials
 from yolops.platform.trust import Trust
-from yolops.process import stop
+from yolops.running_processes import stop
 from yolops.tracking.run_logger import RunEnd, RunLogger
 from yolops.tracking.spool import RunIntent, Spool
 from yolops.training.sending import send_what_waits, wait_until_delivered

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from yolops import process
+from yolops import process, running_processes
 from yolops.errors import YolopsError
 from yolops.platform.health import answers, is_alive, listens
 from yolops.platform.ports import LOOPBACK, candidate_ports, holder, is_free
@@ -89,9 +89,9 @@ class BackgroundServer:
         """Return the record of the last server, or None if there never was one."""
         return read_record(self._record)
 
-    def processes(self) -> list[process.ProcessIdentity]:
+    def processes(self) -> list[running_processes.ProcessIdentity]:
         """Return what runs of the server and of everything it started."""
-        return process.find_background(self._found_by)
+        return running_processes.find_background(self._found_by)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -136,8 +136,8 @@ class BackgroundServer:
         """
         known = [] if record is None or record.process is None else [record.process]
         found = self.processes()
-        for identity in [*(item for item in known if process.is_running(item)), *found]:
-            process.stop(identity, self._stop_patience_s)
+        for identity in [*(item for item in known if running_processes.is_running(item)), *found]:
+            running_processes.stop(identity, self._stop_patience_s)
         if record is not None and record.process is not None:
             write_record(self._record, record.stopped())
         return bool(found)

@@ -6,7 +6,7 @@ import ssl
 import urllib.request
 from typing import TYPE_CHECKING
 
-from yolops import process
+from yolops import running_processes
 from yolops.platform.ports import LOOPBACK
 
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ def address(port: int, host: str = LOOPBACK) -> str:
 
 def is_alive(record: ServerRecord) -> bool:
     """Return whether the recorded process runs; a later one with its number does not count."""
-    return record.process is not None and process.is_running(record.process)
+    return record.process is not None and running_processes.is_running(record.process)
 
 
 def listens(record: ServerRecord) -> bool:
     """Return whether the recorded process, or one it started, has the recorded port."""
-    return record.process is not None and record.port in process.listening_ports(record.process)
+    return record.process is not None and record.port in running_processes.listening_ports(record.process)
 
 
 def answers(record: ServerRecord) -> bool:

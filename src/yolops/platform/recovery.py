@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from yolops import process
+from yolops import running_processes
 from yolops.aws import AwsError, aws_errors
 from yolops.errors import YolopsError
 from yolops.platform import imported_state, state_lock
@@ -92,8 +92,8 @@ class Recovery:
             YolopsError: somebody is at work there.
         """
         self._wait_for_terraform()
-        for left in process.find_background(self._terraform.records):
-            process.stop(left, STOP_PATIENCE_S)  # providers whose Terraform was killed
+        for left in running_processes.find_background(self._terraform.records):
+            running_processes.stop(left, STOP_PATIENCE_S)  # providers whose Terraform was killed
         return state_lock.take_over(self._terraform)
 
     def search(self) -> Found:
@@ -177,7 +177,7 @@ class Recovery:
     def _wait_for_terraform(self) -> None:
         """Let a Terraform finish whose yolops was killed; refuse to go near one that somebody watches."""
         owner = self._terraform.owner()
-        ours = process.find_background(self._terraform.records)
+        ours = running_processes.find_background(self._terraform.records)
         told = False
         while running := self._terraform.running():
             if owner is not None or not set(running) & set(ours):

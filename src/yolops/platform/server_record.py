@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from yolops.errors import YolopsError
-from yolops.process import ProcessIdentity
+from yolops.running_processes import ProcessIdentity
 
 if TYPE_CHECKING:
     from pathlib import Path

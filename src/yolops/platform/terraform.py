@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from yolops import process
+from yolops import process, running_processes
 from yolops.errors import YolopsError
 from yolops.platform import bare_configuration, imported_state, terraform_run
 from yolops.platform.configuration import fingerprint
@@ -116,7 +116,7 @@ class Terraform:
             YolopsError: something of it failed; what was done until then is in the state.
             KeyboardInterrupt: it was interrupted; what was begun is finished and in the state.
         """
-        owner = process.this_process()
+        owner = running_processes.this_process()
         self._unfinished.write_text(json.dumps({"pid": owner.pid, "started": owner.started}), encoding="utf-8")
         ended = self._run("apply", ["-json", "-input=false", str(self._plan_file)], tell)
         self._plan_file.unlink(missing_ok=True)
@@ -131,19 +131,19 @@ class Terraform:
         """Whether an apply began here and nothing is known of its end."""
         return self._unfinished.exists()
 
-    def owner(self) -> process.ProcessIdentity | None:
+    def owner(self) -> running_processes.ProcessIdentity | None:
         """Return the yolops that is applying here; None if there is none, or it is dead."""
         try:
             value = json.loads(self._unfinished.read_text(encoding="utf-8"))
-            owner = process.ProcessIdentity(int(value["pid"]), float(value["started"]))
+            owner = running_processes.ProcessIdentity(int(value["pid"]), float(value["started"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return owner if process.is_running(owner) else None
+        return owner if running_processes.is_running(owner) else None
 
-    def running(self) -> list[process.ProcessIdentity]:
+    def running(self) -> list[running_processes.ProcessIdentity]:
         """Return every Terraform that is at work in this directory, whoever started it."""
         name = Path(self._binary).name
-        programs = process.programs_in(self.directory)
+        programs = running_processes.programs_in(self.directory)
         return [identity for identity, program in programs.items() if Path(program).name == name]
 
     def forget_kill(self) -> None:

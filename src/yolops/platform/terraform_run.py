@@ -12,14 +12,14 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from yolops import process
+from yolops import process, running_processes
 from yolops.errors import YolopsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from yolops.process import ProcessIdentity
+    from yolops.running_processes import ProcessIdentity
 
 Event = dict[str, Any]
 POLL_S = 0.1
@@ -104,7 +104,7 @@ def run(
     Raises:
         YolopsError: another run has this log, or the program cannot be started.
     """
-    if others := process.find_background(log):
+    if others := running_processes.find_background(log):
         raise YolopsError(
             f"{cwd}: another yolops is at work here (process {others[0].pid})",
             "wait until it has ended; if its terminal is gone: yolops recover",
@@ -117,8 +117,8 @@ def run(
         with log.open("rb") as stream:
             _follow(child, stream, ended, tell, say)
     finally:
-        for left in process.find_background(log):
-            process.stop(left, STOP_PATIENCE_S)
+        for left in running_processes.find_background(log):
+            running_processes.stop(left, STOP_PATIENCE_S)
     return ended
 
 
@@ -162,7 +162,7 @@ def _follow(
     rest = b""
     while True:
         try:
-            code = process.exit_code(child)
+            code = running_processes.exit_code(child)
             *lines, rest = (rest + stream.read()).split(b"\n")
             for line in lines:
                 _take(line, ended, tell)
@@ -173,7 +173,7 @@ def _follow(
         except (KeyboardInterrupt, SystemExit) as error:
             if ended.interruption is None:
                 ended.interruption = error
-                process.interrupt(child)
+                running_processes.interrupt(child)
                 say("interrupted: Terraform finishes what it has begun, which may take minutes")
             else:
                 say(f"still waiting for Terraform (process {child.pid}); killing it would lose what it is creating")

@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yolops import process
+from yolops import process, running_processes
 
 if TYPE_CHECKING:
     from yolops.rehearsal.network_namespace import NetworkNamespace
@@ -101,7 +101,7 @@ class Container:
         self._name = name
         self._directory = directory
         self._group = group
-        self._identity: process.ProcessIdentity | None = None
+        self._identity: running_processes.ProcessIdentity | None = None
         self._started = 0.0
         self.log = directory / LOG
 
@@ -127,7 +127,7 @@ class Container:
 
     def boot(self) -> Boot:
         """Return how far it is."""
-        if self._identity is None or not process.is_running(self._identity):
+        if self._identity is None or not running_processes.is_running(self._identity):
             return Boot.ENDED
         result = self._directory / "upper/var/lib/cloud/data/result.json"
         try:
@@ -140,7 +140,7 @@ class Container:
 
     def wants_reboot(self) -> bool:
         """Return whether it has ended in order to be started again."""
-        return self._identity is not None and process.exit_code(self._identity) == REBOOT
+        return self._identity is not None and running_processes.exit_code(self._identity) == REBOOT
 
     def stop(self) -> None:
         """Shut it down, and end it if that takes too long; its files stay.
@@ -149,18 +149,18 @@ class Container:
             YolopsError: something of it cannot be ended.
         """
         if self._identity is not None:
-            process.ask_to_end(self._identity)
+            running_processes.ask_to_end(self._identity)
             deadline = time.monotonic() + STOP_PATIENCE_S
-            while process.is_running(self._identity) and time.monotonic() < deadline:
-                time.sleep(process.POLL_S)
-            process.stop(self._identity, 0.0)
+            while running_processes.is_running(self._identity) and time.monotonic() < deadline:
+                time.sleep(running_processes.POLL_S)
+            running_processes.stop(self._identity, 0.0)
             self._identity = None
         remove_group(self._group)
 
     def delete(self) -> None:
         """End it at once and delete its files."""
         if self._identity is not None:
-            process.stop(self._identity, 0.0)
+            running_processes.stop(self._identity, 0.0)
             self._identity = None
         remove_group(self._group)
         shutil.rmtree(self._directory, ignore_errors=True)

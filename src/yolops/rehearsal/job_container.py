@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from yolops import process
+from yolops import process, running_processes
 from yolops.errors import YolopsError
 from yolops.rehearsal import job_contract
 from yolops.rehearsal.environment import enter
@@ -53,7 +53,7 @@ class JobContainer:
         self._url = url
         self._region = region
         self._isolated = isolated
-        self._identity: process.ProcessIdentity | None = None
+        self._identity: running_processes.ProcessIdentity | None = None
         self.ml = directory / "ml"
         self.log = directory / "log"
 
@@ -90,15 +90,15 @@ class JobContainer:
 
     def exit_code(self) -> int | None:
         """Return how its main process has ended; None while it runs."""
-        code = None if self._identity is None else process.exit_code(self._identity)
+        code = None if self._identity is None else running_processes.exit_code(self._identity)
         return SIGNALLED - code if code is not None and code < 0 else code
 
     def ask_to_end(self) -> None:
         """Send SIGTERM to its main process, as Docker does."""
         if self._identity is not None:
             # The parent of a process namespace stands outside of it.
-            for main in process.children(self._identity) if self._isolated else [self._identity]:
-                process.ask_to_end(main)
+            for main in running_processes.children(self._identity) if self._isolated else [self._identity]:
+                running_processes.ask_to_end(main)
 
     def kill(self) -> None:
         """End whatever is left of it.
@@ -107,9 +107,9 @@ class JobContainer:
             YolopsError: something cannot be ended.
         """
         if self._identity is not None:
-            process.kill(self._identity)
-        for left in process.find_background(self._directory):
-            process.kill(left)
+            running_processes.kill(self._identity)
+        for left in running_processes.find_background(self._directory):
+            running_processes.kill(left)
 
     def failure(self) -> str:
         """Return why the job says that it failed; empty if it does not say."""
@@ -142,7 +142,7 @@ def main() -> None:
     """Become the job that a file describes: its directory, its environment, its command."""
     described = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    environ = described["environment"] | {process.MARK: os.environ[process.MARK]}
+    environ = described["environment"] | {running_processes.MARK: os.environ[running_processes.MARK]}
     os.chdir(described["directory"])
     command = described["command"]
     try:

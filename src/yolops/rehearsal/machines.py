@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from yolops import process
+from yolops import process, running_processes
 from yolops.platform.health import address, is_healthy
 from yolops.platform.ports import LOOPBACK
 from yolops.platform.server_command import (
@@ -65,7 +65,7 @@ class Machine:
 @dataclass
 class _Running:
     machine: Machine
-    identity: process.ProcessIdentity
+    identity: running_processes.ProcessIdentity
     url: str
     authority: Path | None = None
     phase: Phase = Phase.STARTING
@@ -87,7 +87,7 @@ class Machines:
         names = {machine.name: machine for machine in wanted}
         for name, running in list(self._running.items()):
             if names.get(name) != running.machine:
-                process.stop(running.identity, STOP_PATIENCE_S)
+                running_processes.stop(running.identity, STOP_PATIENCE_S)
                 del self._running[name]
         for name, machine in names.items():
             if name not in self._running:
@@ -96,7 +96,7 @@ class Machines:
     def look(self) -> None:
         """See which servers answer by now, and which have died."""
         for running in self._running.values():
-            if not process.is_running(running.identity):
+            if not running_processes.is_running(running.identity):
                 running.phase = Phase.FAILED
             elif running.phase is Phase.STARTING and is_healthy(running.url, running.authority):
                 running.phase = Phase.RUNNING

@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from yolops import process
+from yolops import process, running_processes
 from yolops.errors import YolopsError
 from yolops.platform.ports import LOOPBACK
 from yolops.rehearsal.steady_port import steady_port
@@ -81,7 +81,7 @@ class MariaDb:
         self._directory = directory
         self._data = directory / "data"
         self._authority = authority
-        self._identity: process.ProcessIdentity | None = None
+        self._identity: running_processes.ProcessIdentity | None = None
         self.log = directory / LOG
         self.port = 0
 
@@ -126,7 +126,7 @@ class MariaDb:
 
     def runs(self) -> bool:
         """Return whether the server runs."""
-        return self._identity is not None and process.is_running(self._identity)
+        return self._identity is not None and running_processes.is_running(self._identity)
 
     def stop(self) -> None:
         """End the server; what it holds stays.
@@ -135,7 +135,7 @@ class MariaDb:
             YolopsError: it cannot be ended.
         """
         if self._identity is not None:
-            process.stop(self._identity, STOP_PATIENCE_S)
+            running_processes.stop(self._identity, STOP_PATIENCE_S)
             self._identity = None
 
     def delete(self) -> None:

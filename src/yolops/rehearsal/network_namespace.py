@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yolops import process
+from yolops import process, running_processes
 from yolops.errors import YolopsError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class NetworkNamespace:
 
     def __init__(self, log: Path) -> None:
         self._log = log
-        self._holder: process.ProcessIdentity | None = None
+        self._holder: running_processes.ProcessIdentity | None = None
 
     @property
     def path(self) -> str:
@@ -80,7 +80,7 @@ class NetworkNamespace:
     def close(self) -> None:
         """End it."""
         if self._holder is not None:
-            process.stop(self._holder, 0.0)
+            running_processes.stop(self._holder, 0.0)
             self._holder = None
 
 

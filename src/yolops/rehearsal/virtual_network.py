@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
-from yolops import process
+from yolops import process, running_processes
 from yolops.rehearsal.network_namespace import NetworkNamespace, wait_for
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class VirtualNetwork:
     directory: Path
     cidr: IPv4Network
     namespace: NetworkNamespace = field(init=False)
-    _programs: list[process.ProcessIdentity] = field(default_factory=list, init=False)
+    _programs: list[running_processes.ProcessIdentity] = field(default_factory=list, init=False)
     _services: tuple[Service, ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
@@ -141,7 +141,7 @@ class VirtualNetwork:
     def close(self) -> None:
         """End everything of it."""
         for program in self._programs:
-            process.stop(program, PATIENCE_S)
+            running_processes.stop(program, PATIENCE_S)
         self._programs.clear()
         self.namespace.close()
 

@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from yolops.errors import YolopsError
-from yolops.process import ProcessIdentity
+from yolops.running_processes import ProcessIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

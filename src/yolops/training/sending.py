@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from yolops.imports import importing
-from yolops.process import ProcessIdentity, is_running, start_background
+from yolops.process import start_background
+from yolops.running_processes import ProcessIdentity, is_running
 from yolops.tracking.spool import Progress, Spool
 
 if TYPE_CHECKING:

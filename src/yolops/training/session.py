@@ -13,7 +13,7 @@ import psutil
 
 from yolops.datasets.normalise import write_training_yaml
 from yolops.errors import YolopsError
-from yolops.process import ProcessIdentity
+from yolops.running_processes import ProcessIdentity
 from yolops.tracking.run_logger import RunEnd, RunLogger
 from yolops.tracking.spool import RunIntent, Spool
 from yolops.training.run_directory import RunDirectory
