@@ -36,6 +36,13 @@ class Completed:
     stderr: str
 
 
+class _Background(subprocess.Popen[bytes]):
+    """A child that outlives this command on purpose, which Python would complain about at its end."""
+
+    def __del__(self) -> None:
+        pass
+
+
 def run(
     argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, timeout: float
 ) -> Completed:
@@ -99,8 +106,9 @@ def _spawn(
     stderr: object,
     new_session: bool = False,
 ) -> subprocess.Popen[bytes]:
+    launch = _Background if new_session else subprocess.Popen
     try:
-        return subprocess.Popen(  # type: ignore[call-overload, no-any-return] # stdout is a file or a constant
+        return launch(  # type: ignore[call-overload, no-any-return] # stdout is a file or a constant
             list(argv),
             cwd=cwd,
             env={**os.environ, **(env or {})},
