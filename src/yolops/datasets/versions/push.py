@@ -117,15 +117,7 @@ def push(
     if version and mark != version:
         raise YolopsError(f"{dataset.source}: the dataset was changed while it was pushed", "push it again")
     content = write_index(index)
-    manifest = Manifest(
-        version=mark,
-        pushed=datetime.now(UTC),
-        names=dataset.names,
-        images=MappingProxyType({split: len(images) for split, images in layout.splits.items()}),
-        files=len(index.files),
-        bytes=sum(member.size for member in index.files),
-        index=hashlib.sha256(content).hexdigest(),
-    )
+    manifest = _manifest(mark, dataset, layout, index, content)
     last = write_manifest(manifest)
     new = mark not in whole
     if new and not dry_run:
@@ -137,6 +129,18 @@ def push(
         new = store.put(version_key(name, mark), last, only_new=not is_broken)
     sent = (sender.objects + 2, sender.bytes + len(content) + len(last)) if new else (sender.objects, sender.bytes)
     return Pushed(mark, new, manifest.images, manifest.files, manifest.bytes, *sent)
+
+
+def _manifest(mark: str, dataset: Dataset, layout: Layout, index: Index, content: bytes) -> Manifest:
+    return Manifest(
+        version=mark,
+        pushed=datetime.now(UTC),
+        names=dataset.names,
+        images=MappingProxyType({split: len(images) for split, images in layout.splits.items()}),
+        files=len(index.files),
+        bytes=sum(member.size for member in index.files),
+        index=hashlib.sha256(content).hexdigest(),
+    )
 
 
 class _Place(NamedTuple):
