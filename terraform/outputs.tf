@@ -55,6 +55,11 @@ output "training_image_repository" {
   value       = module.training.image_repository_url
 }
 
+output "training_image_registry" {
+  description = "ECR registry of AWS's own training images in this region."
+  value       = module.training.image_registry
+}
+
 output "training_log_group" {
   description = "Log group that SageMaker writes training jobs to; the streams of this platform start with project_name."
   value       = module.training.log_group_name
@@ -78,6 +83,11 @@ output "sagemaker_instance_type" {
 output "deploy_role_arn" {
   description = "Role that GitHub Actions deploys with; null without github_repository."
   value       = module.training.deploy_role_arn
+}
+
+output "kms_key_arn" {
+  description = "KMS key of bucket, images and disks; empty for AWS's own keys."
+  value       = var.kms_key_arn
 }
 
 output "vpc_id" {

@@ -15,6 +15,7 @@ KEPT = "datasets/cells/manifest.json"
 SHARED = {
     *("aws_region", "project_name", "deployment_mode", "tracking_uri", "mlflow_ui_url", "bucket_name", "artifact_uri"),
     *("dataset_uri", "training_role_arn", "training_image_repository", "training_log_group", "training_subnet_ids"),
+    *("training_image_registry", "kms_key_arn"),
     *("training_security_group_ids", "training_tracking_uri", "sagemaker_instance_type", "vpc_id", "dashboard_url"),
 }
 

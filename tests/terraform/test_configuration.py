@@ -13,6 +13,25 @@ import pytest
 from tests.terraform.conftest import TERRAFORM, Terraform
 
 MODULES = sorted(path.name for path in (TERRAFORM / "modules").iterdir())
+# Asks the provider where AWS keeps its training images in these regions.
+IMAGES = """
+provider "aws" {
+  region                      = "us-east-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+  skip_metadata_api_check     = true
+}
+data "aws_sagemaker_prebuilt_ecr_image" "pytorch" {
+  for_each        = toset(REGIONS)
+  repository_name = "pytorch-training"
+  region          = each.key
+}
+output "accounts" {
+  value = { for region, image in data.aws_sagemaker_prebuilt_ecr_image.pytorch : region => image.registry_id }
+}
+"""
 # Attributes whose value would be a secret; what is made from a secret may be named by its ARN.
 SECRETS = re.compile(r"^(password|secret_string|secret_binary)(_wo)?$|^private_key")
 
@@ -29,6 +48,21 @@ def test_it_is_valid(terraform: Terraform, configuration: Path) -> None:
 
 def test_the_tests_of_the_platform_pass(terraform: Terraform, configuration: Path) -> None:
     assert re.search(r"\b[1-9]\d* passed, 0 failed\.", terraform.ok(configuration, "test", "-no-color"))
+
+
+def test_aws_training_images_are_taken_from_the_account_that_the_provider_knows(
+    terraform: Terraform, tmp_path: Path
+) -> None:
+    written = (TERRAFORM / "modules" / "training" / "image.tf").read_text()
+    accounts = dict(re.findall(r'^ +([a-z-]+-\d) += "(\d{12})"$', written, re.MULTILINE))
+    accounts["us-east-1"] = "763104351884"
+    shutil.copy(TERRAFORM / "versions.tf", tmp_path)
+    (tmp_path / "main.tf").write_text(IMAGES.replace("REGIONS", json.dumps(list(accounts))))
+    terraform.ok(tmp_path, "init", "-no-color")
+    terraform.ok(tmp_path, "apply", "-auto-approve", "-no-color")
+
+    assert json.loads(terraform.ok(tmp_path, "output", "-json", "accounts")) == accounts
+    assert len(accounts) > 15
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -35,10 +35,12 @@ class Outputs:
         training_tracking_uri: the same as `tracking_uri` for a training job, inside the network.
         training_role_arn: what a training job may do.
         training_image_repository: where a training job's image is kept.
+        training_image_registry: where AWS keeps its own images for training jobs.
         training_log_group: where a training job's log goes.
         training_subnet_ids: the private subnets in which jobs run.
         training_security_group_ids: what a job may reach.
         sagemaker_instance_type: what a job runs on unless it says otherwise.
+        kms_key_arn: what disks of jobs are encrypted with; empty for AWS's own key.
         vpc_id: the network.
         studio_domain_id: the domain of SageMaker Studio.
         studio_url: its address for a browser.
@@ -61,10 +63,12 @@ class Outputs:
     training_tracking_uri: str = ""
     training_role_arn: str = ""
     training_image_repository: str = ""
+    training_image_registry: str = ""
     training_log_group: str = ""
     training_subnet_ids: tuple[str, ...] = ()
     training_security_group_ids: tuple[str, ...] = ()
     sagemaker_instance_type: str = ""
+    kms_key_arn: str = ""
     vpc_id: str = ""
     studio_domain_id: str = ""
     studio_url: str = ""

@@ -18,6 +18,11 @@ output "image_repository_url" {
   value       = aws_ecr_repository.training.repository_url
 }
 
+output "image_registry" {
+  description = "ECR registry of AWS's own training images in this region."
+  value       = "${local.image_account}.dkr.ecr.${local.region}.${data.aws_partition.current.dns_suffix}"
+}
+
 output "security_group_id" {
   description = "Security group of training jobs: no way in."
   value       = aws_security_group.training.id

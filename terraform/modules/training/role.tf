@@ -82,7 +82,7 @@ data "aws_iam_policy_document" "training" {
     resources = [
       aws_ecr_repository.training.arn,
       # AWS's own PyTorch images
-      "arn:${local.partition}:ecr:${local.region}:763104351884:repository/pytorch-training",
+      "arn:${local.partition}:ecr:${local.region}:${local.image_account}:repository/pytorch-training",
     ]
   }
 
