@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from yolops.rehearsal import prices
 from yolops.rehearsal.calls import read_call, refusal, signed_service
 from yolops.rehearsal.mlflow import AUTHORIZE_PATH
 from yolops.rehearsal.proxy import hand_on
@@ -90,11 +91,13 @@ class Gate:
         return _json(start_response, "200 OK", self._status())
 
     def _interrupt_job(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        asked = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+        asked = _body(environ)
         return _json(start_response, "200 OK", {"done": self._interrupt(asked["job"], asked["grace_s"])})
 
     def _aws(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         call = read_call(environ)
+        if (call.service, call.action) == ("pricing", "GetProducts"):
+            return _json(start_response, "200 OK", prices.products(_body(environ)))
         try:
             # moto forgets a rule of a group when another of the same group is changed meanwhile, as Terraform does it.
             with self._turns.request(), nullcontext() if call.form == "s3" else self._one_at_a_time:
@@ -140,6 +143,10 @@ class Gate:
             return _json(start_response, "403 Forbidden", {"message": "used up, too old, or never issued"})
         start_response("302 Found", [("Location", f"{server}/"), ("Content-Length", "0")])
         return []
+
+
+def _body(environ: Environ) -> dict[str, Any]:
+    return dict(json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))))
 
 
 def _mlflow_error(start_response: StartResponse, status: str, code: str, message: str) -> Iterable[bytes]:
