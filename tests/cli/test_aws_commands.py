@@ -19,6 +19,7 @@ import pytest
 
 from tests.platform.conftest import simulation
 from tests.platform.tiny_terraform import terraform_path
+from yolops.platform.mlflow_version import shipped_versions
 
 MAIN = """\
 variable "project_name" { type = string }
@@ -258,6 +259,9 @@ def test_init_writes_a_configuration_that_terraform_takes_and_leaves_edits_alone
     assert first.json["settings_written"] is True
     configuration = empty.root / "terraform"
     assert (configuration / "modules" / "storage" / "main.tf").is_file()
+    settings = (configuration / "terraform.tfvars").read_text()
+    # Else another release, with another default, would bring another MLflow.
+    assert f'mlflow_version = "{shipped_versions(configuration)[-1]}"' in settings
     formatted = subprocess.run([terraform_path(), "fmt", "-check", "terraform.tfvars"], cwd=configuration, check=False)
     assert formatted.returncode == 0
     (configuration / "main.tf").write_text("# mine\n")

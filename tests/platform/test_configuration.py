@@ -121,23 +121,25 @@ def test_the_fingerprint_follows_code_and_not_settings_or_state(source: Path) ->
 def test_the_settings_that_init_writes_are_the_ones_that_were_chosen(tmp_path: Path) -> None:
     path = tmp_path / "terraform.tfvars"
     choices = Choices(Mode.CUSTOM, "cells", "eu-central-1", "", ("203.0.113.7/32", "198.51.100.0/24"))
-    assert write_new(path, settings_text(choices))
+    assert write_new(path, settings_text(choices, "3.16.1"))
     settings = read_settings(path)
     assert (settings.mode, settings.project_name, settings.region) == (Mode.CUSTOM, "cells", "eu-central-1")
     assert 'admin_access = "ssm"' in path.read_text()
     assert 'allowed_cidrs = ["203.0.113.7/32", "198.51.100.0/24"]' in path.read_text()
-    assert not write_new(path, settings_text(Choices()))
+    assert 'mlflow_version = "3.16.1"' in path.read_text()
+    assert not write_new(path, settings_text(Choices(), "3.16.1"))
     assert read_settings(path) == settings
 
 
 def test_with_a_key_pair_the_server_is_reached_by_ssh() -> None:
-    text = settings_text(Choices(Mode.CUSTOM, key_pair="mine"))
+    text = settings_text(Choices(Mode.CUSTOM, key_pair="mine"), "3.16.1")
     assert 'key_pair_name = "mine"' in text
     assert "admin_access" not in text
 
 
 def test_studio_needs_neither_key_nor_addresses() -> None:
-    text = settings_text(Choices())
+    text = settings_text(Choices(), "3.16.1")
+    assert "mlflow_version" not in text
     assert "allowed_cidrs" not in text
     assert "key_pair" not in text
 

@@ -117,13 +117,15 @@ def _own_address(session: Session, console: Console) -> str:
 def _write(session: Session, choices: Choices, console: Console) -> None:
     """Write what is not there yet, and say what was written."""
     from yolops.platform.configuration import configuration_source, lay_out
+    from yolops.platform.mlflow_version import shipped_versions
     from yolops.platform.scaffold import settings_text, write_new
 
     workspace = session.workspace
     exists = workspace.settings_file.is_file()
     record = workspace.create_state() / "configuration.json"
     laid = lay_out(configuration_source(), workspace.configuration, record)
-    fresh = write_new(workspace.settings_file, settings_text(choices))
+    newest = shipped_versions(workspace.configuration)[-1]
+    fresh = write_new(workspace.settings_file, settings_text(choices, newest))
     for name in laid.edited:
         console.warn(f"{workspace.configuration / name}: has been edited, and was left as it is")
     if not fresh:

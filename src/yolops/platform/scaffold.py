@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from yolops.errors import YolopsError
+from yolops.platform.mlflow_version import NAME
 from yolops.platform.outputs import Mode
 from yolops.platform.settings import AWS_MODES, DEFAULT_PROJECT, DEFAULT_REGION, NAME_RULE, PROJECT_NAME
 
@@ -89,8 +90,13 @@ class Choices:
                 )
 
 
-def settings_text(choices: Choices) -> str:
-    """Return the `terraform.tfvars` of a new platform."""
+def settings_text(choices: Choices, mlflow: str) -> str:
+    """Return the `terraform.tfvars` of a new platform.
+
+    Args:
+        choices: what a person chose.
+        mlflow: the version that the server of custom mode stays at until it is upgraded, whatever later releases bring.
+    """
     lines = [
         "# Settings of the platform; every other one is explained in variables.tf.",
         f"aws_region   = {json.dumps(choices.region)}",
@@ -100,6 +106,7 @@ def settings_text(choices: Choices) -> str:
         f'deployment_mode = "{choices.mode}"',
     ]
     if choices.mode is Mode.CUSTOM:
+        lines += ["", "# Changed by `yolops upgrade`, which migrates the tables.", f"{NAME} = {json.dumps(mlflow)}"]
         lines += ["", "# Who reaches MLflow.", f"allowed_cidrs = {json.dumps(list(choices.allowed_cidrs))}", ""]
         if choices.key_pair:
             lines += ["# The EC2 key pair for SSH.", f"key_pair_name = {json.dumps(choices.key_pair)}"]
