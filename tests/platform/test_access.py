@@ -10,7 +10,7 @@ import pytest
 
 from yolops.aws import AwsError
 from yolops.errors import YolopsError
-from yolops.platform.access import Access, Credentials, administrator, read_credentials_file
+from yolops.platform.access import Access, Credentials, administrator, kept_login, read_credentials_file
 from yolops.platform.trust import Trust
 
 ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:cells-server"
@@ -59,6 +59,19 @@ def test_a_secret_without_a_login_says_so_and_nothing_else(content: str) -> None
     with pytest.raises(YolopsError, match="holds no login") as caught:
         administrator(Secrets(content), ARN)  # type: ignore[arg-type]
     assert "canary" not in str(caught.value)
+
+
+def test_the_login_of_a_job_comes_from_a_secret_of_its_own() -> None:
+    found = kept_login(Secrets(json.dumps({"username": "jobs", "password": "canary"})), ARN)  # type: ignore[arg-type]
+    assert (found.username, found.password) == ("jobs", "canary")
+    for content in ("{}", "no JSON canary", "[]", '{"username": "canary"}'):
+        with pytest.raises(YolopsError, match="holds no login") as caught:
+            kept_login(Secrets(content), ARN)  # type: ignore[arg-type]
+        assert "canary" not in str(caught.value)
+        assert caught.value.__cause__ is None
+    refused = AwsError("AWS secretsmanager get_secret_value: not allowed", "", "AccessDeniedException")
+    with pytest.raises(AwsError, match=f"{ARN}: the login cannot be read"):
+        kept_login(Secrets(refused), ARN)  # type: ignore[arg-type]
 
 
 def test_whoever_may_not_read_the_secret_is_told_what_else_helps() -> None:

@@ -66,9 +66,9 @@ class Jobs:
     def wait_until(self, name: str, secondary: str) -> None:
         wait_for(lambda: self.describe(name)["SecondaryStatus"], secondary)
 
-    def end(self, name: str) -> dict[str, Any]:
+    def end(self, name: str, seconds: float = 60) -> dict[str, Any]:
         """Wait for the end of a job, and describe it then."""
-        wait_for(lambda: self.describe(name)["TrainingJobStatus"] in ENDED, True)
+        wait_for(lambda: self.describe(name)["TrainingJobStatus"] in ENDED, True, seconds)
         return self.describe(name)
 
     def log(self, name: str) -> list[str]:

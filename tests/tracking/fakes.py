@@ -29,9 +29,13 @@ class FakeTracking:
 
     def create_run(self, intent: RunIntent) -> tuple[str, str]:
         self._arrive()
-        run_id = self.runs.setdefault(intent.spool_id, f"run-{len(self.runs) + 1}")
+        run_id = self.runs.setdefault(intent.spool_id, intent.run_id or f"run-{len(self.runs) + 1}")
         self._answer()
         return "1", run_id
+
+    def last_steps(self, run_id: str) -> dict[str, int]:
+        self._arrive()
+        return {name: step for name, _, _, step in sorted(self.points, key=lambda point: point[3])}
 
     def log_batch(self, run_id: str, batch: Batch) -> None:
         self._arrive()

@@ -141,6 +141,33 @@ def test_a_resumed_training_goes_on_in_the_same_run_and_repeats_no_epoch(spool: 
     assert server.statuses == ["KILLED", "RUNNING", "FINISHED"]
 
 
+ADOPTED = RunIntent("id-2", "http://127.0.0.1:1", "cells", "first", 1_000, run_id="made-before")
+
+
+def test_a_run_that_somebody_else_has_created_is_gone_on_with(tmp_path: Path, world: World) -> None:
+    spool = Spool.create(tmp_path / "adopted", ADOPTED)
+    _train(spool, 2)
+    server = FakeTracking()
+    assert Sender(spool, server, {}, world.surroundings()).run()
+    assert (server.runs, spool.progress().run_id) == ({"id-2": "made-before"}, "made-before")
+
+
+def test_an_epoch_that_another_machine_has_said_already_is_not_said_twice(tmp_path: Path, world: World) -> None:
+    server = FakeTracking()
+    first = Spool.create(tmp_path / "first", ADOPTED)
+    _train(first, 3, end=None)
+    world.owner_lives = False
+    Sender(first, server, {}, world.surroundings()).run()
+    again = Spool.create(tmp_path / "second", ADOPTED)
+    logger = RunLogger(again, clock=lambda: 8.0)  # the same epochs, at another time
+    for epoch in range(2, 6):
+        logger.metrics({"metrics/mAP50(B)": epoch / 10, "train/loss": -epoch, "new": 1.0}, step=epoch)
+    logger.end(RunEnd.FINISHED)
+    assert Sender(again, server, {}, world.surroundings()).run()
+    assert server.series("train/loss") == [(epoch, -epoch) for epoch in range(1, 6)]
+    assert server.series("new") == [(epoch, 1.0) for epoch in range(2, 6)], "of each metric what is missing of it"
+
+
 def test_when_the_server_stays_away_the_run_is_kept_and_a_later_sender_brings_it(spool: Spool, world: World) -> None:
     _train(spool, 5)
     world.owner_lives = False

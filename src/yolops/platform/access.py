@@ -97,6 +97,28 @@ def read_credentials_file(path: Path) -> Credentials:
         ) from error
 
 
+def kept_login(aws: Aws, secret_arn: str) -> Credentials:
+    """Return the login that a secret holds as `{"username": ..., "password": ...}`.
+
+    Raises:
+        YolopsError: AWS refuses, or the secret holds something else.
+    """
+    try:
+        secret = json.loads(aws.call("secretsmanager", "get_secret_value", SecretId=secret_arn)["SecretString"])
+        return Credentials(secret["username"], secret["password"])
+    except AwsError as error:
+        raise AwsError(
+            f"{secret_arn}: the login cannot be read ({error.message})",
+            "let the role read the secret: secretsmanager:GetSecretValue",
+            error.code,
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:  # its text may hold the password
+        raise YolopsError(
+            f"{secret_arn}: holds no login ({type(error).__name__})",
+            'it must be JSON with "username" and "password"',
+        ) from None
+
+
 def administrator(aws: Aws, secret_arn: str) -> Credentials:
     """Return the login of a platform's administrator, which only those may read whom AWS lets.
 

@@ -15,7 +15,8 @@ MAX_PARAMS = 100
 MAX_TAGS = 100
 MAX_TOTAL = 1000
 MAX_BYTES = 900_000
-BATCHED = frozenset({"params", "tags", "metrics", "summary"})
+MEASURED = frozenset({"metrics", "summary"})
+BATCHED = MEASURED | {"params", "tags"}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import mlflow.exceptions
 import requests
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunStatus, RunTag
 
 from yolops.tracking.sender import Doubtful, NotLetIn, Refused
 
@@ -65,6 +65,11 @@ class MlflowServer:
     def create_run(self, intent: RunIntent) -> tuple[str, str]:
         """Return experiment ID and run ID of the run of this spool, creating what does not exist yet."""
         with refusals():
+            if intent.run_id:
+                info = self._client.get_run(intent.run_id).info
+                if info.status != RunStatus.to_string(RunStatus.RUNNING):
+                    self._client.update_run(intent.run_id, status="RUNNING")
+                return info.experiment_id, intent.run_id
             experiment_id = self._experiment(intent.experiment)
             # An earlier attempt may have created the run without our hearing of it.
             found = self._client.search_runs(
@@ -75,6 +80,12 @@ class MlflowServer:
             tags = {SPOOL_TAG: intent.spool_id, "mlflow.user": getpass.getuser()}
             run = self._client.create_run(experiment_id, intent.started_ms, tags, intent.run_name)
             return experiment_id, run.info.run_id
+
+    def last_steps(self, run_id: str) -> dict[str, int]:
+        """Return the highest step of each metric that the run has."""
+        with refusals():
+            # A run comes with the last point of each metric; `data.metrics` has only the values of them.
+            return {metric.key: metric.step for metric in self._client.get_run(run_id).data._metric_objs}
 
     def log_batch(self, run_id: str, batch: Batch) -> None:
         """Store metrics, parameters and tags."""

@@ -15,7 +15,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
-from yolops.tracking.batches import Batch, BatchBuilder
+from yolops.tracking.batches import MEASURED, Batch, BatchBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,6 +57,10 @@ class Tracking(Protocol):
 
     def create_run(self, intent: RunIntent) -> tuple[str, str]:
         """Return experiment ID and run ID of the run of this spool, creating what does not exist yet."""
+        ...
+
+    def last_steps(self, run_id: str) -> Mapping[str, int]:
+        """Return the highest step of each metric that the run has."""
         ...
 
     def log_batch(self, run_id: str, batch: Batch) -> None:
@@ -122,6 +126,7 @@ class Sender:
         self._handlers = handlers
         self._world = surroundings
         self._progress = spool.progress()
+        self._known: Mapping[str, int] = {}
 
     def run(self, on_run: Callable[[str], None] = lambda _run_id: None) -> bool:
         """Send until the run has ended and everything is acknowledged.
@@ -160,12 +165,14 @@ class Sender:
         return self._progress.ended and self._progress.offset >= self._spool.size()
 
     def _create_run(self) -> None:
-        if self._progress.run_id:
-            return
         intent = self._spool.intent()
-        created = self._insist(lambda: self._tracking.create_run(intent))
-        self._remember(experiment_id=created[0], run_id=created[1])
-        log.info("run %s in experiment %s", created[1], created[0])
+        if not self._progress.run_id:
+            created = self._insist(lambda: self._tracking.create_run(intent))
+            self._remember(experiment_id=created[0], run_id=created[1])
+            log.info("run %s in experiment %s", created[1], created[0])
+        if intent.run_id:
+            # Another machine may have said more of it than this spool knows: epochs that are trained again here.
+            self._known = self._insist(lambda: self._tracking.last_steps(intent.run_id))
 
     def _send_next(self) -> bool:
         """Send the next batch, or the next record that cannot be batched; False when there is none."""
@@ -174,7 +181,7 @@ class Sender:
             return False
         builder, offset, taken = BatchBuilder(), self._progress.offset, []
         for behind, record in records:
-            if not builder.add(record):
+            if not builder.add(self._unknown(record)):
                 break
             offset = behind
             taken.append(record)
@@ -188,17 +195,25 @@ class Sender:
             return True
         batch = builder.build()
         try:
-            self._insist(lambda: self._tracking.log_batch(self._progress.run_id, batch))
+            if batch:
+                self._insist(lambda: self._tracking.log_batch(self._progress.run_id, batch))
         except Refused:
             self._send_one_by_one(taken)
         self._remember(offset=offset, last_step=max(self._progress.last_step, batch.last_step))
         return True
 
+    def _unknown(self, record: Record) -> Record:
+        """Return a record without the metrics that the server had before this sender; steps are sent in order."""
+        if not self._known or record["kind"] not in MEASURED:
+            return record
+        step, values = record.get("step", 0), record["values"]
+        return record | {"values": {name: value for name, value in values.items() if step > self._known.get(name, -1)}}
+
     def _send_one_by_one(self, records: list[Record]) -> None:
         """Find the record for which the server refuses a whole batch."""
         for record in records:
             builder = BatchBuilder()
-            builder.add(record)
+            builder.add(self._unknown(record))
             self._or_reject(record, partial(self._tracking.log_batch, self._progress.run_id, builder.build()))
 
     def _send_files(self, records: list[Record]) -> None:

@@ -46,6 +46,7 @@ class RunIntent:
         experiment: the experiment's name.
         run_name: the run's name.
         started_ms: when it started, in milliseconds since the epoch.
+        run_id: the run, where somebody else has created it; empty for a new one.
     """
 
     spool_id: str
@@ -53,6 +54,7 @@ class RunIntent:
     experiment: str
     run_name: str
     started_ms: int
+    run_id: str = ""
 
 
 @dataclass(frozen=True)

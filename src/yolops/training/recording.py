@@ -80,6 +80,8 @@ class Recording:
             new = path.with_suffix(".pt.new")
             if new.exists():
                 new.replace(path)
+        if not self.stop:
+            self._observer.saved(self.epoch + 1)
         return saved
 
     def outcome(self: Any) -> Trained:

@@ -86,6 +86,7 @@ class TrainingSession:
         command_line: as it was typed; recorded with the run.
         display: shows a person what is going on.
         senders: returns what brings runs to a platform.
+        saved: called with the training's directory and the number of the epoch when a checkpoint stands in it.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class TrainingSession:
         command_line: Sequence[str],
         display: Display,
         senders: Callable[[Outputs], Senders],
+        saved: Callable[[RunDirectory, int], None] = lambda _directory, _epoch: None,
     ) -> None:
         self._trainer = trainer
         self._connect = connect
@@ -106,9 +108,16 @@ class TrainingSession:
         self._command_line = command_line
         self._display = display
         self._senders = senders
+        self._saved = saved
 
-    def train(self, request: TrainRequest, dataset: Dataset, report: Report) -> TrainedRun:
+    def train(self, request: TrainRequest, dataset: Dataset, report: Report, *, run_id: str = "") -> TrainedRun:
         """Train anew.
+
+        Args:
+            request: what a person asked for.
+            dataset: what to train on.
+            report: what the check says of it.
+            run_id: the run in MLflow, where there is one already.
 
         Raises:
             YolopsError: it cannot be done, or it failed; a run that had begun says so.
@@ -122,6 +131,7 @@ class TrainingSession:
             experiment=request.experiment,
             run_name=directory.path.name,
             started_ms=int(time.time() * 1000),
+            run_id=run_id,
         )
         Spool.create(directory.spool.directory, intent)
         with self._owned(directory):
@@ -180,7 +190,7 @@ class TrainingSession:
     ) -> TrainedRun:
         """Train while a sender brings what is said to MLflow; `resume` holds what differs from the first time."""
         began, senders = time.monotonic(), self._senders(outputs)
-        observer = _RunObserver(logger, directory, self._display, is_new=resume is None)
+        observer = _RunObserver(logger, directory, self._display, self._saved, is_new=resume is None)
         with self._recorded(logger, directory, observer):
             sender = senders.start(directory.spool)
             spec = TrainSpec(
@@ -226,10 +236,19 @@ class TrainingSession:
 class _RunObserver:
     """Brings what a trainer says to the run and to a person."""
 
-    def __init__(self, logger: RunLogger, directory: RunDirectory, display: Display, *, is_new: bool) -> None:
+    def __init__(
+        self,
+        logger: RunLogger,
+        directory: RunDirectory,
+        display: Display,
+        saved: Callable[[RunDirectory, int], None],
+        *,
+        is_new: bool,
+    ) -> None:
         self._logger = logger
         self._directory = directory
         self._display = display
+        self._saved = saved
         self._is_new = is_new
         self.epochs = max(logger.logged_until, 0)
 
@@ -248,6 +267,9 @@ class _RunObserver:
 
     def step(self, number: int, epochs: int, done: int, total: int) -> None:
         self._display.step(number, epochs, done, total)
+
+    def saved(self, number: int) -> None:
+        self._saved(self._directory, number)
 
     def chosen(self, best: Path, imgsz: int) -> None:
         # Now, so that MLflow has the model by the time the last measurement is done.

@@ -65,6 +65,10 @@ class Observer(Protocol):
         """In epoch `number` of `epochs`, `done` of `total` batches are trained."""
         ...
 
+    def saved(self, number: int) -> None:
+        """The checkpoint of an epoch stands, and another epoch follows; not called behind the last one."""
+        ...
+
     def chosen(self, best: Path, imgsz: int) -> None:
         """The epochs are over and no checkpoint changes any more; what the best can do is measured now.
 

@@ -1,0 +1,1 @@
+"""A training inside a training job of SageMaker."""

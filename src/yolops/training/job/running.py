@@ -1,0 +1,178 @@
+"""One training job from its dataset to its model: the same training as `yolops train`, around what SageMaker gives."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+from yolops.datasets.description import read_dataset
+from yolops.datasets.gate import checked
+from yolops.datasets.versions.catalogue import find_version
+from yolops.datasets.versions.manifest import version_key
+from yolops.datasets.versions.pull import pull
+from yolops.datasets.versions.store import bucket, directory
+from yolops.errors import YolopsError
+from yolops.tracking.run_logger import RunEnd, RunLogger
+from yolops.tracking.spool import RunIntent, Spool
+from yolops.training.job.checkpoints import Checkpoints
+from yolops.training.job.contract import MODEL, TRAINING
+from yolops.training.run_directory import RUNS, RunDirectory, TrainRequest
+from yolops.training.session import TrainingSession
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from yolops.aws import Aws
+    from yolops.platform.outputs import Outputs
+    from yolops.training.job.contract import JobPlace, JobRequest
+    from yolops.training.sending import Senders
+    from yolops.training.session import Display, TrainedRun
+    from yolops.training.trainer import Trainer
+
+# Each second is billed; a server that is started anew is back by then.
+PATIENCE_S = 300.0
+# Of the two minutes between SIGTERM and SIGKILL; what MLflow has not got by then, the next instance sends.
+LAST_WORDS_S = 60.0
+POLL_S = 0.1
+KEPT = ("results.csv", "args.yaml")
+
+
+class JobTraining:
+    """Trains what a job was asked for.
+
+    Args:
+        place: the directories of the job.
+        request: what it was asked for.
+        aws: where versions of datasets are fetched from.
+        display: shows what is going on.
+    """
+
+    def __init__(self, place: JobPlace, request: JobRequest, aws: Aws, display: Display) -> None:
+        self._place = place
+        self._request = request
+        self._aws = aws
+        self._display = display
+        self._checkpoints = Checkpoints(place.checkpoints, place.work)
+        self._runs = place.work / RUNS
+        self._spool = Spool(self._runs / request.name / "spool")
+        self._has_begun = False
+
+    def run(
+        self,
+        trainer: Trainer,
+        outputs: Outputs,
+        senders: Callable[[Outputs], Senders],
+        command_line: Sequence[str],
+    ) -> TrainedRun:
+        """Train, from the newest checkpoint on if there is one, and leave the model where SageMaker takes it from.
+
+        Raises:
+            YolopsError: it cannot be done, or it failed; the run says so.
+        """
+        try:
+            run = self._train(trainer, outputs, senders, command_line)
+        except Exception as error:
+            if not self._has_begun:
+                self._say_failed(error, outputs, senders(outputs))
+            self._wait_for_mlflow(LAST_WORDS_S)
+            raise
+        except BaseException:
+            self._wait_for_mlflow(LAST_WORDS_S)
+            raise
+        self._leave_model(run)
+        if not self._wait_for_mlflow(PATIENCE_S):
+            shutil.copytree(self._spool.directory, self._place.unsent, dirs_exist_ok=True)
+            self._display.note(f"MLflow does not answer; what it has not got is in {self._place.unsent}")
+        return run
+
+    def _train(
+        self,
+        trainer: Trainer,
+        outputs: Outputs,
+        senders: Callable[[Outputs], Senders],
+        command_line: Sequence[str],
+    ) -> TrainedRun:
+        def begin() -> Outputs:
+            self._has_begun = True
+            return outputs
+
+        shutil.rmtree(self._runs, ignore_errors=True)  # what is not in a checkpoint is not known in MLflow either
+        self._runs.mkdir(parents=True)
+        data = self._dataset()
+        dataset = read_dataset(data)
+        report, _ = checked(dataset, self._place.work / "checks")
+        if report.errors:
+            raise YolopsError(f"{data}: the dataset has errors: {report.errors[0]}", "see: yolops dataset check")
+        session = TrainingSession(
+            trainer,
+            begin,
+            runs=self._runs,
+            weights=self._place.work / "weights",
+            command_line=command_line,
+            display=self._display,
+            senders=senders,
+            saved=self._checkpoints.keep,
+        )
+        if epoch := self._checkpoints.restore(self._runs / self._request.name):
+            self._display.note(f"going on behind epoch {epoch}")
+            return session.resume(RunDirectory.load(self._runs / self._request.name), dataset, report, {})
+        return session.train(self._train_request(data), dataset, report, run_id=self._request.run_id)
+
+    def _dataset(self) -> Path:
+        """Return the data.yaml to train on, or the directory it is in."""
+        channel, wanted = self._place.channel(TRAINING), self._request
+        if not wanted.version:
+            return channel
+        if (channel / version_key(".", wanted.version)).is_file():
+            store, name = directory(channel.parent), channel.name
+        else:
+            where, _, name = wanted.dataset.rstrip("/").rpartition("/")
+            store = bucket(self._aws, where)
+        target = self._place.work / "dataset" / (wanted.dataset.rstrip("/").rpartition("/")[2] or "dataset")
+        if not target.exists():
+            pull(store, name, find_version(store, name, wanted.version), target)
+        return target
+
+    def _train_request(self, data: Path) -> TrainRequest:
+        wanted = self._request
+        file = self._place.channel(MODEL) / wanted.model
+        return TrainRequest(
+            data=str(data),
+            model=str(file) if file.is_file() else wanted.model,
+            experiment=wanted.experiment,
+            name=wanted.name,
+            arguments=wanted.arguments,
+            register_as=wanted.register_as,
+            alias=wanted.alias,
+        )
+
+    def _say_failed(self, error: Exception, outputs: Outputs, senders: Senders) -> None:
+        """Tell the run why there will be no training."""
+        wanted, now_ms = self._request, int(time.time() * 1000)
+        if not self._spool.records_file.exists():
+            intent = RunIntent("", outputs.tracking_uri, wanted.experiment, wanted.name, now_ms, wanted.run_id)
+            Spool.create(self._spool.directory, intent)
+        logger = RunLogger(self._spool)
+        logger.tags(
+            {"yolops.error": error.message if isinstance(error, YolopsError) else f"{type(error).__name__}: {error}"}
+        )
+        logger.end(RunEnd.FAILED)
+        senders.start(self._spool)
+
+    def _leave_model(self, run: TrainedRun) -> None:
+        self._place.model.mkdir(parents=True, exist_ok=True)
+        files = [run.trained.best, run.trained.last, *(run.directory.path / name for name in KEPT)]
+        for path in files:
+            if path.exists():
+                shutil.copyfile(path, self._place.model / path.name)
+
+    def _wait_for_mlflow(self, seconds: float) -> bool:
+        """Wait until MLflow has all of a run that has ended: with this process its sender ends."""
+        end = time.monotonic() + seconds
+        while self._spool.records_file.exists() and not self._spool.is_delivered():
+            if time.monotonic() > end:
+                return False
+            time.sleep(POLL_S)
+        return True
