@@ -33,6 +33,9 @@ def test_runs_users_and_models_are_there_after_an_upgrade_and_none_is_migrated_w
 
     platform.settings(mlflow_version=f'"{NEW}"')
     assert "is of another MLflow" in platform("up", "--yes", code=1)
+    # Its boot has ended: nothing waits for it any more, and whoever asks is told why.
+    for command in ("status", "doctor"):
+        assert "is of another MLflow" in platform(command, code=1, seconds=90)
     platform.settings(mlflow_version=f'"{OLD}"')
     platform("up", "--yes")
     assert platform.json("runs", "list") == before

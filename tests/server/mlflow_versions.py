@@ -26,7 +26,6 @@ from typing import Any
 SOURCE = Path(__file__).resolve().parents[2] / "terraform" / "modules" / "custom" / "server"
 CACHE = Path.home() / ".cache" / "yolops" / "mlflow"
 INSTALL_PATIENCE_S, START_PATIENCE_S = 600, 90
-REFUSED = 1
 
 
 def interpreter(version: str) -> Path:
@@ -198,13 +197,16 @@ def main() -> None:
 
 def _serve_and_exit(settings: Any, kill_at: int) -> None:
     """Serve as a process of its own would: what is raised is said, and nothing after it is done."""
+    code = 1
     try:
         _serve(settings, kill_at)
-    except BaseException:  # noqa: BLE001 - a refusal is one
+    except SystemExit as refusal:
+        code = int(refusal.code or 0)
+    except BaseException:  # noqa: BLE001 - nothing may go on in this process
         traceback.print_exc()
         sys.stderr.flush()
     finally:
-        os._exit(REFUSED)
+        os._exit(code)
 
 
 def _serve(settings: Any, kill_at: int) -> None:

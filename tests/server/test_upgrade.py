@@ -16,9 +16,10 @@ from sqlalchemy.engine import Engine
 
 from tests.platform.conftest import simulation
 from tests.server.conftest import SECRET
-from tests.server.mlflow_versions import REFUSED, Running, Version, interpreter
+from tests.server.mlflow_versions import Running, Version, interpreter
 from yolops_server.database import VERSION_TABLES, revision
 from yolops_server.database_dump import columns_of, content_of, dump, load, raw_connection, table_names
+from yolops_server.prepare import REFUSED
 from yolops_server.table_copy import make_like
 from yolops_server.table_swap import Places, make_triggers, run, triggers_in
 from yolops_server.upgrade import REWRITTEN

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from yolops_server.settings import Secret, Settings
 
 USERS_FILE = "users.ini"
+# How a start ends that would end so again: systemd makes no other (EX_CONFIG of sysexits.h).
+REFUSED = 78
 # Seconds for which a process takes a login for right that it has checked: the hash is slow on purpose.
 LOGIN_HOLDS_S = 60
 # The connections to the schema of runs that a process keeps, and those it may have beyond them.
@@ -116,7 +118,8 @@ def main() -> None:
         prepare(settings, fetch_secret(settings))
     except OtherVersionError as error:
         boot_report.send(settings, "failed", str(error))
-        sys.exit(str(error))
+        print(error, file=sys.stderr, flush=True)
+        sys.exit(REFUSED)
     except Exception as error:  # noqa: BLE001 - whatever it is, systemd tries again
         give_up(settings, error)
 

@@ -107,7 +107,7 @@ def serve(listener: socket.socket) -> None:
 
 
 def main() -> None:
-    """Serve until the end; a start that cannot be prepared ends at once, and systemd tries again."""
+    """Serve until the end; a start that cannot be prepared ends at once, and systemd tries again if that may help."""
     settings = read_settings()
     try:
         import_mlflow(settings)
@@ -118,7 +118,7 @@ def main() -> None:
     preparation.start()
     preparation.join()
     if preparation.exitcode:
-        sys.exit(1)
+        sys.exit(prepare.REFUSED if preparation.exitcode == prepare.REFUSED else 1)
     listener = socket_of(settings)
     # What is there now is shared as long as nobody writes to it, which collecting garbage would.
     gc.freeze()
