@@ -111,3 +111,16 @@ def test_help_names_the_three_commands() -> None:
     app.add_typer(commands(), name="dataset")
     shown = CliRunner().invoke(app, ["dataset", "--help"]).stdout
     assert all(name in shown for name in ("sample", "check", "convert"))
+
+
+def test_a_dataset_is_divided_and_said_how_far_from_the_wish(run: Any, tmp_path: Path) -> None:
+    data = json.loads(run("sample", "--images", 12, 4, 4, "--json").stdout)["data"]
+    planned = run("split", data, "--into", tmp_path / "new", "--ratios", "0.5,0.5", "--dry-run", "--json")
+    assert not (tmp_path / "new").exists()
+    said = json.loads(planned.stdout)
+    written = json.loads(run("split", data, "--into", tmp_path / "new", "--ratios", "0.5,0.5", "--json").stdout)
+    assert written == {**said, "data": str(tmp_path / "new/data.yaml")}
+    assert {split: value["images"] for split, value in written["splits"].items()} == {"train": 10, "val": 10}
+    assert "50.0% (+0.0)" in run("split", data, "--into", tmp_path / "other", "--ratios", "0.5,0.5").stdout
+    assert "exists already" in str(run("split", data, "--into", tmp_path / "new").exception)
+    assert "not numbers" in str(run("split", data, "--into", tmp_path / "third", "--ratios", "a,b").exception)

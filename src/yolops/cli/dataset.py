@@ -10,6 +10,7 @@ import typer
 
 from yolops.cli import dataset_versions
 from yolops.cli.dataset_check import check, counts_table
+from yolops.cli.dataset_split import split
 from yolops.cli.session import Json, session_of
 
 
@@ -24,11 +25,14 @@ class Format(StrEnum):
 def commands() -> typer.Typer:
     """Build the commands about datasets."""
     app = typer.Typer(
-        help="Generate, check, convert and keep datasets in YOLO format.", no_args_is_help=True, rich_markup_mode=None
+        help="Generate, check, convert, divide and keep datasets in YOLO format.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
     )
     app.command("sample")(_sample)
     app.command("check")(check)
     app.command("convert")(_convert)
+    app.command("split")(split)
     dataset_versions.add_commands(app)
     return app
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from itertools import chain
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -12,18 +12,15 @@ import numpy as np
 from yolops.datasets.balance import about_balance
 from yolops.datasets.contents import about_label_directories, about_names, about_splits
 from yolops.datasets.description import SPLITS
-from yolops.datasets.examine import IS_HASHED, PORTION, Portion, Task, examine_all
+from yolops.datasets.examine import IS_HASHED, Portion, examine, images_and_splits, side_by_side, tasks_of
 from yolops.datasets.fingerprint import fingerprint_of
 from yolops.datasets.images import Level
 from yolops.datasets.report import Counts, Report
-from yolops.datasets.splits import ImagePaths
-from yolops.datasets.tally import BITS, Collected, Tally
+from yolops.datasets.tally import Collected, Tally
 from yolops.datasets.twins import Twins
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Callable
 
     from yolops.datasets.description import Dataset
 
@@ -45,17 +42,16 @@ def check(
     Raises:
         YolopsError: a process that reads images was ended from outside.
     """
-    images = ImagePaths(chain.from_iterable(members.names for members in dataset.splits.values())).names
-    membership = _membership(dataset, images)
+    images, membership = images_and_splits(dataset)
     collected = Collected()
     collected.extend(dataset.findings)
     collected.extend(about_names(images))
     collected.extend(about_label_directories(images))
     tally = Tally.empty(len(dataset.names))
     rows = _Rows(len(images), level)
-    tasks = _tasks(images, membership)
+    work = partial(examine, classes=len(dataset.names), level=level)
     # Closed at once when something ends the loop early, so that no process goes on.
-    with closing(examine_all(tasks, len(images), classes=len(dataset.names), level=level)) as portions:
+    with closing(side_by_side(work, tasks_of(images, membership), len(images))) as portions:
         for portion in portions:
             rows.add(portion)
             tally.add(portion.tally)
@@ -95,23 +91,6 @@ class _Rows:
             self.digests[self.done : end] = portion.digests
             self.thumbnails[self.done : end] = portion.thumbnails
         self.done = end
-
-
-def _membership(dataset: Dataset, images: Sequence[str]) -> NDArray[np.uint8]:
-    """Return of each image the bits of the splits it is in; both are sorted, so one walk finds them."""
-    membership = np.zeros(len(images), np.uint8)
-    for split, members in dataset.splits.items():
-        position = 0
-        for name in members.names:
-            while images[position] != name:
-                position += 1
-            membership[position] |= BITS[split]
-    return membership
-
-
-def _tasks(images: Sequence[str], membership: NDArray[np.uint8]) -> Iterator[Task]:
-    for start in range(0, len(images), PORTION):
-        yield Task(images[start : start + PORTION], membership[start : start + PORTION])
 
 
 def _count(images: int, index: int, tally: Tally) -> Counts:

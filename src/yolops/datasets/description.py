@@ -7,7 +7,7 @@ yaml and never to the current directory, and `download` is never executed.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from yolops.findings import Finding
 
 SPLITS = ("train", "val", "test")
+# What ultralytics reads of a dataset of keypoints.
+POSE_KEYS = ("kpt_shape", "flip_idx", "kpt_names")
 # The largest public class list (about 22,000 ImageNet names) takes half a megabyte.
 MAX_YAML_BYTES = 4 * 1024 * 1024
 # Besides `download`, under which ultralytics 8.4 runs a script, what other tools and forks take commands from.
@@ -39,6 +41,7 @@ class Dataset:
         names: the class names; the class number is the index.
         splits: `train`, `val` and, where described, `test`: absolute image paths, sorted, none twice.
         findings: what a person should know about the description itself.
+        pose: what it says about keypoints, as it stands there.
     """
 
     source: Path
@@ -46,13 +49,15 @@ class Dataset:
     names: tuple[str, ...]
     splits: Mapping[str, ImagePaths]
     findings: tuple[Finding, ...] = ()
+    pose: Mapping[str, object] = field(default_factory=dict)
 
 
-def read_dataset(path: Path) -> Dataset:
+def read_dataset(path: Path, *, divided: bool = True) -> Dataset:
     """Read the description of a dataset.
 
     Args:
         path: the yaml file, or a directory that holds `data.yaml`.
+        divided: whether it must have a `val` beside its `train`, as a training needs it.
 
     Returns:
         The dataset. Its images are listed, not opened.
@@ -67,12 +72,13 @@ def read_dataset(path: Path) -> Dataset:
     findings += _about_keys(document)
     splits: dict[str, ImagePaths] = {}
     for split in SPLITS:
-        entries = _entries(document, split)
+        entries = _entries(document, split, required=split == "train" or (divided and split == "val"))
         if entries:
             images, found = images_in(entries, root=root, where=document.where(split), required=split != "test")
             splits[split] = images
             findings.extend(found)
-    return Dataset(source, root, names, MappingProxyType(splits), tuple(findings))
+    pose = {key: document.value(key) for key in POSE_KEYS if document.value(key) is not None}
+    return Dataset(source, root, names, MappingProxyType(splits), tuple(findings), pose)
 
 
 def label_path(image: Path) -> Path:
@@ -83,10 +89,30 @@ def label_path(image: Path) -> Path:
     return Path(label_of(str(image)))
 
 
+def label_file(image: Path) -> Path | None:
+    """Return the label file of an image, be its suffix written `.TXT`; None if there is none."""
+    labels = label_path(image)
+    for path in (labels, labels.with_suffix(".TXT")):
+        if path.is_file():
+            return path
+    return None
+
+
 def label_of(image: str) -> str:
     """Do what `label_path` does, for a path as text: twenty times quicker."""
     head, directory, tail = image.rpartition("/images/")
     return os.path.splitext(f"{head}/labels/{tail}" if directory else image)[0] + ".txt"  # noqa: PTH122
+
+
+def write_description(directory: Path, dataset: Dataset) -> None:
+    """Write the `data.yaml` of a dataset whose images are in `images/<split>` of a directory.
+
+    Without a `path`, ultralytics and we start from the yaml itself, so that the directory can be moved.
+    """
+    splits = {split: f"images/{split}" for split in SPLITS if split in dataset.splits}
+    content = {**splits, "names": dict(enumerate(dataset.names)), **dataset.pose}
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    (directory / "data.yaml").write_text(text, encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,14 +268,14 @@ def _doubtful_names(document: _Document, values: list[Any]) -> list[Finding]:
     return found
 
 
-def _entries(document: _Document, split: str) -> list[str]:
+def _entries(document: _Document, split: str, *, required: bool) -> list[str]:
     value = document.value(split)
     if split == "val" and value is None:
         value = document.value("validation")  # ultralytics takes it too
         if value is None and document.value("valid") is not None:
             document.fail("valid", "the key `valid` is not read by ultralytics", "rename it to `val`")
     if not value:
-        if split == "test":
+        if not required:
             return []
         document.fail(split, f"no `{split}`", f"add `{split}:` with the directory of its images")
     entries = value if isinstance(value, list) else [value]

@@ -15,9 +15,8 @@ from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from functools import partial
-from itertools import islice
-from typing import TYPE_CHECKING
+from itertools import chain, islice
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -25,17 +24,19 @@ from yolops.datasets import labels
 from yolops.datasets.bulk_labels import BOM, parse_plain, plain_text
 from yolops.datasets.codes import finding
 from yolops.datasets.description import label_of
-from yolops.datasets.images import Level, look, quiet_decoding
+from yolops.datasets.images import Level, Looked, look, quiet_decoding
 from yolops.datasets.likeness import THUMBNAIL_BYTES
-from yolops.datasets.tally import Collected, Tally
+from yolops.datasets.splits import ImagePaths
+from yolops.datasets.tally import BITS, Collected, Tally
 from yolops.errors import YolopsError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
     from numpy.typing import NDArray
 
+    from yolops.datasets.description import Dataset
     from yolops.findings import Finding
 
 # The largest label file of COCO has 100 lines, of a dense aerial photograph some thousands.
@@ -49,6 +50,7 @@ ALONE = 512
 # Flags of `Portion.flags`.
 HAS_LABEL_FILE, EMPTY_LABELS, HAS_BOM, HAS_CRLF, IS_HASHED = 1, 2, 4, 8, 16
 _EMPTY_HASH = hashlib.sha256(b"").digest()
+Summary = TypeVar("Summary")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,62 @@ class Portion:
     findings: Collected
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """All that was read of a portion of images, before it is summed up.
+
+    Attributes:
+        looked: what each image is.
+        digests, thumbnails, flags: as in `Portion`.
+        boxes: shape (m, 5), float64: class, centre x, centre y, width, height; in fractions of the image.
+        owner: shape (m,): the image of each box, by its place in the portion.
+        findings: what is wrong, in the order of the images.
+    """
+
+    looked: Sequence[Looked]
+    digests: NDArray[np.uint8]
+    thumbnails: NDArray[np.uint8]
+    flags: NDArray[np.uint8]
+    boxes: NDArray[np.float64]
+    owner: NDArray[np.intp]
+    findings: Collected
+
+
 def examine(task: Task, *, classes: int, level: Level) -> Portion:
-    """Read a portion of images and their labels."""
+    """Read a portion of images and their labels, for a check."""
+    content = read_portion(task, classes=classes, level=level)
+    tally = Tally.empty(classes)
+    tally.count(content.boxes, content.owner, task.membership)
+    return Portion(content.digests, content.thumbnails, content.flags, tally, content.findings)
+
+
+def images_and_splits(dataset: Dataset) -> tuple[Sequence[str], NDArray[np.uint8]]:
+    """Return all images of a dataset, sorted and each once, and of each the bits of the splits it is in."""
+    images = ImagePaths(chain.from_iterable(members.names for members in dataset.splits.values())).names
+    membership = np.zeros(len(images), np.uint8)
+    for split, members in dataset.splits.items():
+        position = 0
+        for name in members.names:  # both are sorted, so one walk finds them
+            while images[position] != name:
+                position += 1
+            membership[position] |= BITS[split]
+    return images, membership
+
+
+def tasks_of(images: Sequence[str], membership: NDArray[np.uint8]) -> Iterator[Task]:
+    """Cut images into portions."""
+    for start in range(0, len(images), PORTION):
+        yield Task(images[start : start + PORTION], membership[start : start + PORTION])
+
+
+def read_portion(task: Task, *, classes: int, level: Level) -> Content:
+    """Read a portion of images and their labels.
+
+    Args:
+        task: the images.
+        classes: how many classes the dataset has.
+        level: how closely images are looked at.
+    """
     found: dict[int, list[Finding]] = {}
     with quiet_decoding():
         looked = [look(image, level) for image in task.images]
@@ -95,7 +151,7 @@ def examine(task: Task, *, classes: int, level: Level) -> Portion:
         if seen.findings:
             found[index] = [*seen.findings, *found.get(index, ())]
     sizes = np.array([seen.size for seen in looked], np.int64).reshape(-1, 2)
-    tally, odd = _parse(task, contents, sizes, found, classes)
+    boxes, owner, odd = _parse(task, contents, sizes, found, classes)
     if level is Level.QUICK:
         digests, thumbnails = b"", b""
     else:
@@ -106,23 +162,24 @@ def examine(task: Task, *, classes: int, level: Level) -> Portion:
     collected = Collected()
     for index in sorted(found):
         collected.extend(found[index])
-    return Portion(
+    return Content(
+        looked,
         np.frombuffer(digests, np.uint8).reshape(-1, 2, DIGEST_BYTES),
         np.frombuffer(thumbnails, np.uint8).reshape(-1, THUMBNAIL_BYTES),
         flags,
-        tally,
+        boxes,
+        owner,
         collected,
     )
 
 
-def examine_all(tasks: Iterable[Task], images: int, *, classes: int, level: Level) -> Generator[Portion]:
-    """Read many portions, in as many processes as there are processors.
+def side_by_side(work: Callable[[Task], Summary], tasks: Iterable[Task], images: int) -> Generator[Summary]:
+    """Have portions read in as many processes as there are processors.
 
     Args:
+        work: what reads a portion and sums it up; it is sent to other processes.
         tasks: the portions; read as they are needed.
         images: how many images there are in all of them.
-        classes: how many classes the dataset has.
-        level: how closely images are looked at.
 
     Yields:
         What is known of each portion, in the order given.
@@ -130,7 +187,6 @@ def examine_all(tasks: Iterable[Task], images: int, *, classes: int, level: Leve
     Raises:
         YolopsError: a process was killed, or a decoder crashed it.
     """
-    work = partial(examine, classes=classes, level=level)
     if images <= ALONE:
         yield from map(work, tasks)
         return
@@ -138,7 +194,7 @@ def examine_all(tasks: Iterable[Task], images: int, *, classes: int, level: Leve
     others = set(multiprocessing.active_children())
     # Not forked: a progress bar's thread may hold a lock at that moment, which its copy would never get.
     pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _leave_ctrl_c_to_the_parent)
-    waiting: deque[Future[Portion]] = deque()
+    waiting: deque[Future[Summary]] = deque()
     rest = iter(tasks)
     try:
         while True:
@@ -207,7 +263,7 @@ def _content_of(path: str) -> bytes:
 
 def _parse(
     task: Task, contents: Sequence[bytes], sizes: NDArray[np.int64], found: dict[int, list[Finding]], classes: int
-) -> tuple[Tally, NDArray[np.bool_]]:
+) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.bool_]]:
     boxes, owner, odd = parse_plain(contents, classes, sizes)
     every, owners = [boxes], [owner]
     for index in np.flatnonzero(odd).tolist():
@@ -218,9 +274,7 @@ def _parse(
             found.setdefault(index, []).extend(parsed.findings)
         every.append(parsed.boxes)
         owners.append(np.full(len(parsed.boxes), index, np.intp))
-    tally = Tally.empty(classes)
-    tally.count(np.concatenate(every), np.concatenate(owners), task.membership)
-    return tally, odd
+    return np.concatenate(every), np.concatenate(owners), odd
 
 
 def _label_digest(content: bytes, odd: bool) -> bytes:  # noqa: FBT001 - called by map

@@ -114,13 +114,14 @@ def _in_order(images: Sequence[str], rows: NDArray[np.intp], root: str) -> Itera
     """
 
     def named() -> Iterator[tuple[bytes, int]]:
-        return ((_normal(_shared(images[row], root)), row) for row in map(int, rows))
+        return ((_normal(shared_name(images[row], root)), row) for row in map(int, rows))
 
     ordered = all(before <= after for (before, _), (after, _) in pairwise(named()))
     return named() if ordered else iter(sorted(named()))
 
 
-def _shared(image: str, root: str) -> str:
+def shared_name(image: str, root: str) -> str:
+    """Return the path of an image below a directory, whose path ends with a slash."""
     # Outside the root there is no path that another machine shares; the name alone is.
     return image.removeprefix(root) if image.startswith(root) else basename(image)  # noqa: PTH119 - ten times quicker than Path
 

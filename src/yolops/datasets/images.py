@@ -72,12 +72,14 @@ class Looked:
         digest: the SHA-256 of its bytes; empty where they were not read.
         thumbnail: what `likeness.thumbnail` made of it; empty where it was not decoded.
         findings: what is wrong with it.
+        form: its format as Pillow names it; empty where it could not be read.
     """
 
     size: tuple[int, int] = (0, 0)
     digest: bytes = b""
     thumbnail: bytes = b""
     findings: tuple[Finding, ...] = ()
+    form: str = ""
 
 
 def look(path: str, level: Level) -> Looked:
@@ -135,12 +137,12 @@ def _glance(file: FileIO, length: int, path: str) -> Looked:
     if whole and (plain := plain_size(head)):
         form, width, height = plain
         if min(width, height) >= LEAST_PIXELS and width * height <= _pixels():
-            return Looked((width, height), findings=tuple(_suffix(path, form)))
+            return Looked((width, height), findings=tuple(_suffix(path, form)), form=form)
     file.seek(0)
     # A file that does not end as it should is looked at as closely as it takes to say why.
     odd = not whole and head.startswith((b"\x89PNG", b"\xff\xd8"))
     looked = _examine(file, length, path, Level.DEEP if odd else Level.QUICK)
-    return Looked(looked.size, findings=looked.findings)
+    return Looked(looked.size, findings=looked.findings, form=looked.form)
 
 
 def _examine(file: FileIO, length: int, path: str, level: Level) -> Looked:
@@ -157,10 +159,10 @@ def _examine(file: FileIO, length: int, path: str, level: Level) -> Looked:
         digest = hashlib.file_digest(file, "sha256").digest()
         file.seek(0)
     found: list[Finding] = []
-    small, size = b"", (0, 0)
+    small, size, form = b"", (0, 0), ""
     try:
         with Image.open(source, formats=FORMATS) as image:
-            size = shown_size(image)
+            size, form = shown_size(image), str(image.format)
             found += _remarks(image, content, path, size)
             if level is not Level.QUICK:
                 if level is Level.DEFAULT:
@@ -170,7 +172,7 @@ def _examine(file: FileIO, length: int, path: str, level: Level) -> Looked:
     except Exception as error:  # noqa: BLE001 - decoders raise anything on broken data, and one file must not end a check
         # A truncated JPEG has bytes behind its last end marker too; what it cannot be decoded for says more.
         found = [_undecoded(error, path)]
-    return Looked(size, digest, small, tuple(found))
+    return Looked(size, digest, small, tuple(found), form)
 
 
 def _undecoded(error: Exception, path: str) -> Finding:

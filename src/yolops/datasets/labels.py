@@ -31,6 +31,7 @@ LEAST_SIDE = 2.0
 COVERS = 0.99
 # `class x y width height`, then x, y and whether it is visible for each keypoint: at least this many columns.
 _KEYPOINT_COLUMNS = 8
+_COLUMNS = 5
 _CORNERS = 9
 
 
@@ -75,7 +76,8 @@ def parse(content: bytes, *, where: str, classes: int, size: tuple[int, int] = (
     if _are_keypoints(rows):
         what = f"keypoints (pose): {len(rows[0][1])} columns a line; yolops trains boxes (ultralytics drops the image)"
         fix = "keep the first five columns of each line"
-        return Labels(_array([]), (finding("label-keypoints", where, what, fix),))
+        lines = (read_line(where, tokens[:_COLUMNS], polygons=False, classes=classes)[0] for _, tokens in rows)
+        return Labels(_array([box for box in lines if box]), (finding("label-keypoints", where, what, fix),))
     polygons = any(len(tokens) > 6 for _, tokens in rows)
     boxes: list[_Box] = []
     findings: list[Finding] = []

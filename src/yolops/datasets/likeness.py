@@ -55,6 +55,11 @@ def hashes(thumbnails: NDArray[np.uint8]) -> NDArray[np.uint64]:
     return np.packbits(rows[:, :, 1:] > rows[:, :, :-1], axis=2).reshape(-1, 8).view(">u8").ravel().astype(np.uint64)
 
 
+def with_contrast(thumbnails: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """Return which thumbnails say something: their rows."""
+    return np.flatnonzero(in_blocks(thumbnails, lambda block: block.std(axis=1) >= LEAST_CONTRAST))
+
+
 def alike(thumbnails: NDArray[np.uint8], ranks: NDArray[np.uint8]) -> NDArray[np.intp]:
     """Find for each image one that looks like it and comes before it, by rank and then by row.
 
@@ -66,24 +71,27 @@ def alike(thumbnails: NDArray[np.uint8], ranks: NDArray[np.uint8]) -> NDArray[np
         The row of the partner, -1 where there is none: shape (n,).
     """
     partners = np.full(len(thumbnails), -1, np.intp)
-    contrast = _in_blocks(thumbnails, lambda block: block.std(axis=1) >= LEAST_CONTRAST)
-    rows = np.flatnonzero(contrast)
+    rows = with_contrast(thumbnails)
     if len(rows) < 2:
         return partners
-    marks = _in_blocks(thumbnails, hashes)[rows]
+    marks = in_blocks(thumbnails, hashes)[rows]
     order = np.lexsort((ranks[rows], marks))
     marks, rows = marks[order], rows[order]
     begins = np.r_[True, marks[1:] != marks[:-1]]
     # Of images with one hash, the first speaks for the others.
     speakers = rows[begins]
     _settle(partners, thumbnails, ranks, speakers[np.cumsum(begins) - 1][~begins], rows[~begins])
-    for left, right in _near(marks[begins]):
+    for left, right in near(marks[begins]):
         _settle(partners, thumbnails, ranks, speakers[left], speakers[right])
     return partners
 
 
-def _near(marks: NDArray[np.uint64]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Yield pairs of different hashes within `DISTANCE`, as two arrays of indices."""
+def near(marks: NDArray[np.uint64]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Yield pairs of different hashes within `DISTANCE`, as two arrays of indices.
+
+    Args:
+        marks: shape (n,): hashes, ascending, each once.
+    """
     parts = marks.view(np.uint8).reshape(-1, _PARTS)
     for one, other in combinations(range(_PARTS), 2):
         key = (parts[:, one].astype(np.uint16) << _PART_BITS) | parts[:, other]
@@ -113,21 +121,23 @@ def _settle(
     wanted = (known < 0) | ((ranks[first] != ranks[later]) & (ranks[known] == ranks[later]))
     first, later = first[wanted], later[wanted]
     pairs = np.stack([first, later], axis=1)
-    confirmed = _in_blocks(pairs, lambda block: _correlation(thumbnails[block[:, 0]], thumbnails[block[:, 1]]))
+    confirmed = in_blocks(pairs, lambda block: correlation(thumbnails[block[:, 0]], thumbnails[block[:, 1]]))
     first, later = first[confirmed >= CORRELATION], later[confirmed >= CORRELATION]
     for across in (False, True):  # written last, and so kept, are those of another rank
         chosen = (ranks[first] != ranks[later]) == across
         partners[later[chosen]] = first[chosen]
 
 
-def _correlation(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[Any]:
-    one, other = (side - side.mean(axis=1, keepdims=True, dtype=np.float32) for side in (left, right))
-    lengths: NDArray[Any] = np.sqrt((one**2).sum(axis=1) * (other**2).sum(axis=1))
-    likeness: NDArray[Any] = (one * other).sum(axis=1) / lengths
+def correlation(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[Any]:
+    """Return the correlation of thumbnails in pairs: shape (n, 72) twice, or once (72,), to (n,)."""
+    one, other = (side - side.mean(axis=-1, keepdims=True, dtype=np.float32) for side in (left, right))
+    lengths: NDArray[Any] = np.sqrt((one**2).sum(axis=-1) * (other**2).sum(axis=-1))
+    likeness: NDArray[Any] = (one * other).sum(axis=-1) / lengths
     return likeness
 
 
-def _in_blocks(rows: NDArray[Any], of: Callable[[NDArray[Any]], NDArray[Any]], size: int = 16384) -> NDArray[Any]:
+def in_blocks(rows: NDArray[Any], of: Callable[[NDArray[Any]], NDArray[Any]], size: int = 16384) -> NDArray[Any]:
+    """Return what a function makes of some rows at a time, joined."""
     if not len(rows):
         return np.empty(0, np.uint64)
     joined: NDArray[Any] = np.concatenate([of(rows[start : start + size]) for start in range(0, len(rows), size)])

@@ -14,15 +14,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
-import yaml
 
-from yolops.datasets.description import label_path
+from yolops.datasets.description import label_file, label_path, write_description
 from yolops.datasets.examine import MAX_LABEL_BYTES
 from yolops.datasets.labels import TOLERANCE, read_line, rows_of
-from yolops.datasets.placing import place, whole_directory
+from yolops.datasets.placing import named, place, whole_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from yolops.datasets.description import Dataset
@@ -61,10 +60,7 @@ def mend(dataset: Dataset, target: Path | None, *, drop: bool = False) -> Mended
         return _mended(dataset, None, drop=drop)
     with whole_directory(target.absolute()) as partial:
         result = _mended(dataset, partial, drop=drop)
-        splits = {split: f"images/{split}" for split in dataset.splits}
-        content = {**splits, "names": dict(enumerate(dataset.names))}
-        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-        (partial / "data.yaml").write_text(text, encoding="utf-8")
+        write_description(partial, dataset)
     return result
 
 
@@ -108,18 +104,15 @@ def mended_labels(content: bytes, classes: int, *, drop: bool) -> tuple[bytes, C
 def _mended(dataset: Dataset, directory: Path | None, *, drop: bool) -> Mended:
     lines: Counter[str] = Counter()
     images = files = 0
-    for split, image, name in _named(dataset):
+    for split, image, name in named(dataset.splits):
         if not image.is_file():
             continue
         images += 1
-        labels = label_path(image)
-        if not labels.is_file():
-            shouted = labels.with_suffix(".TXT")
-            labels = shouted if shouted.is_file() else labels
+        labels = label_file(image)
         link = directory / "images" / split / name if directory else None
         if link:
             place(image, link, symbolic=False)
-        if not labels.is_file():
+        if labels is None:
             continue
         with labels.open("rb") as file:
             content = file.read(MAX_LABEL_BYTES)
@@ -135,13 +128,3 @@ def _mended(dataset: Dataset, directory: Path | None, *, drop: bool) -> Mended:
 
 def _clipped(token: str, value: float) -> str:
     return token if 0 <= value <= 1 else "0" if value < 0 else "1"
-
-
-def _named(dataset: Dataset) -> Iterator[tuple[str, Path, str]]:
-    """Yield split, image, and a name that no other image of the split has, in whatever case and with any suffix."""
-    for split, members in dataset.splits.items():
-        taken: set[str] = set()
-        for number, image in enumerate(members):
-            stem = image.stem if image.stem.lower() not in taken else f"{image.stem}-{number:06d}"
-            taken.add(stem.lower())
-            yield split, image, f"{stem}{image.suffix}"

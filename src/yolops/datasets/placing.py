@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from yolops.errors import YolopsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 
@@ -55,6 +55,16 @@ def place(source: Path, target: Path, *, symbolic: bool) -> None:
         raise
     except OSError:  # another file system, or one without links
         shutil.copyfile(source, target)
+
+
+def named(splits: Mapping[str, Iterable[Path]]) -> Iterator[tuple[str, Path, str]]:
+    """Yield split, image, and a name that no other image of the split has, in whatever case and with any suffix."""
+    for split, members in splits.items():
+        taken: set[str] = set()
+        for number, image in enumerate(members):
+            stem = image.stem if image.stem.lower() not in taken else f"{image.stem}-{number:06d}"
+            taken.add(stem.lower())
+            yield split, image, f"{stem}{image.suffix}"
 
 
 def refuse_occupied(target: Path) -> None:

@@ -48,7 +48,7 @@ class Twins:
             yield from self._repeated([index])
         if not len(self.digests):
             return
-        for group in _equal_rows(self.digests, np.flatnonzero(self.hashed)):
+        for group in equal_rows(self.digests, np.flatnonzero(self.hashed)):
             yield from self._repeated(group)
         yield from self._alike()
 
@@ -87,7 +87,7 @@ class Twins:
         return [order for order, bit in enumerate(BITS.values()) if mark & bit]
 
 
-def _equal_rows(digests: NDArray[np.uint8], rows: NDArray[np.intp]) -> Iterator[list[int]]:
+def equal_rows(digests: NDArray[np.uint8], rows: NDArray[np.intp]) -> Iterator[list[int]]:
     """Yield groups of rows whose digests are equal, each in ascending order."""
     # A digest is as good as random: its first eight bytes sort it, and only what they have in common is compared whole.
     starts = np.ascontiguousarray(digests[rows, :8]).view(np.uint64).ravel()
