@@ -1,4 +1,4 @@
-"""Ultralytics' trainers, made to say what happens and to write checkpoints whole.
+"""Ultralytics' trainers, made to say what happens, to write checkpoints whole, and to go on from one exactly.
 
 Importing this imports ultralytics: only `ultralytics_trainer.py` does, when it has prepared the ground. The class names
 do not contain "Trainer", because ultralytics attaches its own loggers to every class whose name does.
@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from ultralytics.models.rtdetr.train import RTDETRTrainer
 from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.utils.torch_utils import unwrap_model
 
 from yolops.models.yolo_detector.torchvision_repair import ensure_torchvision
+from yolops.training import trainer_state
 from yolops.training.trainer import Trained
 
 if TYPE_CHECKING:
@@ -35,6 +37,11 @@ class Recording:
 
     _observer: Observer
     _threads: int
+    # Batches from the last optimizer step before a resume to the first one behind it, less what ultralytics assumes.
+    _ahead = 0
+    _nominal = 1
+    _last_step = -1
+    _state: trainer_state.State | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         ensure_torchvision()  # each process that trains needs it, also those that ultralytics starts itself
@@ -47,6 +54,7 @@ class Recording:
         self._observer = observer
         self._threads = threads
         self.add_callback("on_train_start", lambda _: observer.started(self._arguments(), {**facts, **self._facts()}))
+        self.add_callback("on_train_epoch_start", lambda _: self._restore_course())
         self.add_callback("on_train_epoch_start", lambda _: self._mark_begin())
         self.add_callback("on_train_batch_end", lambda _: self._report_step())
         self.add_callback("on_train_epoch_end", lambda _: self._mark_trained())
@@ -76,6 +84,11 @@ class Recording:
             saved = bool(super().save_model())  # type: ignore[misc]
         finally:
             self.last, self.best = last, best
+        state = last.with_name(trainer_state.NAME)
+        if self.stop:
+            state.unlink(missing_ok=True)
+        else:
+            trainer_state.save(trainer_state.capture(self, unwrap_model(self.model), self._last_step), state)
         for path in (last, best):
             new = path.with_suffix(".pt.new")
             if new.exists():
@@ -83,6 +96,33 @@ class Recording:
         if not self.stop:
             self._observer.saved(self.epoch + 1)
         return saved
+
+    def resume_training(self: Any, ckpt: Any) -> None:
+        """Go on from a checkpoint, and from what stands beside it because ultralytics leaves it out."""
+        super().resume_training(ckpt)  # type: ignore[misc]
+        if self.start_epoch:
+            path = self.last.with_name(trainer_state.NAME)
+            self._state = trainer_state.load(path, self.start_epoch - 1)
+        if self._state is not None:
+            trainer_state.restore_weights(self, unwrap_model(self.model), self._state)
+
+    def optimizer_step(self: Any) -> None:
+        """Step, and remember at which batch."""
+        super().optimizer_step()  # type: ignore[misc]
+        self._last_step = self._steps + len(self.train_loader) * self.epoch
+        self._ahead = 0
+
+    @property
+    def accumulate(self) -> int:
+        """How many batches make a step; until the first one of a resumed training also those since the last one.
+
+        Ultralytics counts from -1 then, and would step behind the first batch.
+        """
+        return self._nominal + self._ahead
+
+    @accumulate.setter
+    def accumulate(self, batches: int) -> None:
+        self._nominal = batches
 
     def outcome(self: Any) -> Trained:
         """Return what came out; only once the training has ended."""
@@ -122,6 +162,17 @@ class Recording:
         """Ultralytics leaves one core idle (`NUM_THREADS`), and of two that is a lot."""
         if self.device.type == "cpu":
             torch.set_num_threads(self._threads)
+
+    def _restore_course(self: Any) -> None:
+        loader = self.train_loader
+        if loader.num_workers == 0:
+            # One iterator for all epochs is ahead of its generator; a new one costs nothing without worker processes.
+            loader.reset()
+        if self._state is not None:
+            trainer_state.restore_course(self, unwrap_model(self.model), self._state)
+            self._last_step = self._state["last_step"]
+            self._ahead = self._last_step + 1
+            self._state = None
 
     def _mark_begin(self) -> None:
         self._epoch_began = time.monotonic()

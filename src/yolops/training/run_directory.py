@@ -3,7 +3,7 @@
 runs/<name>/
     yolops.json     what was asked for
     data/           the dataset as the trainer sees it: links, and a data.yaml of ours
-    weights/        last.pt, best.pt
+    weights/        last.pt, best.pt, and state.pt with what last.pt leaves out
     results.csv     a line per epoch, and the plots
     spool/          what MLflow shall know (see tracking/spool.py)
 """

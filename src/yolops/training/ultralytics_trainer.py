@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import errno
+import logging
 import os
 import sys
 import traceback
@@ -120,7 +121,8 @@ class UltralyticsTrainer:
         from ultralytics.utils import LOGGER, SETTINGS
 
         for handler in LOGGER.handlers:
-            handler.setStream(sys.stderr)
+            if type(handler) is logging.StreamHandler:  # its own, and not what somebody else has put there
+                handler.setStream(sys.stderr)
         switched_off = ("sync", "mlflow", "clearml", "comet", "dvc", "raytune", "tensorboard", "wandb", "vscode_msg")
         SETTINGS.update({name: False for name in switched_off if SETTINGS.get(name)})
 
