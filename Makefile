@@ -31,6 +31,8 @@ CUDA := torch torchvision triton cuda-bindings cuda-pathfinder cuda-toolkit nvid
   nvidia-cusparse nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
 COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-emit-find-links --no-header --no-annotate
+# For the image of training jobs, with its Python.
+COMPILE_JOB = $(subst --universal --python-version 3.11,--python-version 3.12 --python-platform x86_64-manylinux_2_28,$(COMPILE))
 
 .PHONY: help install demo test faults check lint types layers docs bench lock clean
 
@@ -114,6 +116,7 @@ lock: $(BIN)/uv  ## Compile requirements/*.txt anew.
 	$(UV) $(COMPILE) requirements/uv.in -o requirements/uv.txt
 	$(UV) $(COMPILE) pyproject.toml --extra local --extra train $(addprefix --no-emit-package ,$(CUDA)) -o requirements/train.txt
 	$(UV) $(COMPILE) pyproject.toml --all-extras --group dev $(addprefix --no-emit-package ,$(CUDA)) -o requirements/dev.txt
+	$(UV) $(COMPILE_JOB) pyproject.toml --extra train --extra aws --overrides requirements/job.in -c requirements/dev.txt -o requirements/job.txt
 	$(UV) $(COMPILE) requirements/checkov.in -o requirements/checkov.txt
 	$(BIN)/python requirements/lock_server.py
 

@@ -192,6 +192,8 @@ def grant(rest: MlflowRest, name: str, permission: str, things: Iterable[Thing])
     had = _own_grants(rest, name)
     for thing in things:
         about = {"username": name, "resource_type": thing.kind, "resource_id": thing.key}
+        if had.get((thing.kind, thing.key)) == permission:
+            continue  # revoked and granted again, it would be missed meanwhile by who is at work
         if (thing.kind, thing.key) in had:
             rest.post(f"{PERMISSIONS}/revoke", **about)
         rest.post(f"{PERMISSIONS}/grant", **about, permission=permission)
@@ -215,12 +217,14 @@ def revoke(rest: MlflowRest, name: str, things: Iterable[Thing]) -> list[Thing]:
     return taken
 
 
-def _own_grants(rest: MlflowRest, name: str) -> set[tuple[str, str]]:
-    """Return what somebody's own role is about; roles that several people share are nothing that we take away."""
+def _own_grants(rest: MlflowRest, name: str) -> dict[tuple[str, str], str]:
+    """Return the permissions of somebody's own role; roles that several people share are nothing that we take away."""
     with _about(name):
         rows = rest.get(f"{PERMISSIONS}/list", username=name)["permissions"]
     return {
-        (row["resource_type"], row["resource_pattern"]) for row in rows if str(row["role_name"]).startswith("__user_")
+        (row["resource_type"], row["resource_pattern"]): row["permission"]
+        for row in rows
+        if str(row["role_name"]).startswith("__user_")
     }
 
 

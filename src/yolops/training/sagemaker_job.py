@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from yolops.aws import AwsError
 from yolops.errors import YolopsError
+from yolops.training.job.contract import JobRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +43,7 @@ class Job:
         model_uri: where its `model.tar.gz` is, once it has been uploaded.
         failure: why it failed, in SageMaker's words; empty if it did not.
         stages: each stage with when it began.
+        run_id: its run in MLflow; empty for a job that is none of `yolops train`.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Job:
     model_uri: str
     failure: str
     stages: tuple[tuple[str, datetime], ...]
+    run_id: str = ""
 
     @property
     def lives(self) -> bool:
@@ -101,7 +104,15 @@ def read_job(described: dict[str, Any]) -> Job:
         model_uri=(described.get("ModelArtifacts") or {}).get("S3ModelArtifacts", "") if uploaded else "",
         failure=described.get("FailureReason", ""),
         stages=stages,
+        run_id=_run_of(described.get("HyperParameters") or {}),
     )
+
+
+def _run_of(hyperparameters: dict[str, str]) -> str:
+    try:
+        return JobRequest.from_hyperparameters(hyperparameters).run_id
+    except YolopsError:
+        return ""
 
 
 @dataclass(frozen=True)
@@ -177,6 +188,17 @@ class SageMakerJobs:
             if error.absent:
                 raise absent from error
             raise
+
+    def create(self, request: dict[str, Any]) -> str:
+        """Start a job, and return its ARN.
+
+        Args:
+            request: the parameters of CreateTrainingJob.
+
+        Raises:
+            AwsError: AWS refuses, or cannot be reached.
+        """
+        return str(self._aws.call("sagemaker", "create_training_job", **request)["TrainingJobArn"])
 
     def stop(self, job: Job) -> None:
         """Ask a job to end; it has two minutes to write down what it has.

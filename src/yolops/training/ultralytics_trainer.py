@@ -96,7 +96,7 @@ class UltralyticsTrainer:
         if spec.resume_from is not None:
             overrides |= {"resume": str(spec.resume_from), "model": str(spec.resume_from)}
         else:
-            overrides["model"], facts["yolops.weights"] = self._get_weights(spec)
+            overrides["model"], facts["yolops.weights"] = self.start_of(spec.model, spec.weights_directory)
         recorded = RecordedRTDETR if "rtdetr" in str(overrides["model"]).lower() else RecordedDetection
         with _errors_of_training(spec), contextlib.redirect_stdout(sys.stderr):
             trainer = recorded(overrides=overrides)
@@ -144,19 +144,27 @@ class UltralyticsTrainer:
             f"{hint}give published weights (yolo11n.pt), a built-in model (yolo11n.yaml) or the path of a .pt or .yaml",
         )
 
-    def _get_weights(self, spec: TrainSpec) -> tuple[str, str]:
-        """Return the model to start from and how it starts; published weights are downloaded once."""
+    def start_of(self, model: str, weights_directory: Path) -> tuple[str, str]:
+        """Return the model to start from, a file or one that is built in, and which weights it has.
+
+        Args:
+            model: as it was typed.
+            weights_directory: where published weights are kept once they are downloaded.
+
+        Raises:
+            YolopsError: there is no such model.
+        """
         from ultralytics.utils.downloads import attempt_download_asset
 
-        kind = self._find_model(spec.model)
+        kind = self._find_model(model)
         if kind != "weights":
-            return spec.model, spec.model if spec.model.endswith(".pt") else RANDOM
-        name = Path(spec.model).with_suffix(".pt").name
-        kept = spec.weights_directory / name
+            return model, model if model.endswith(".pt") else RANDOM
+        name = Path(model).with_suffix(".pt").name
+        kept = weights_directory / name
         why = ""
         if not kept.is_file():
             try:
-                spec.weights_directory.mkdir(parents=True, exist_ok=True)
+                weights_directory.mkdir(parents=True, exist_ok=True)
                 with contextlib.redirect_stdout(sys.stderr):
                     attempt_download_asset(kept, retry=0, progress=True)
             except (OSError, RuntimeError) as error:

@@ -1,0 +1,69 @@
+"""What runs in a job: this yolops and the lock of its packages, in one archive whose bytes depend on nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yolops
+from yolops.errors import YolopsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOCK = "job.txt"
+REQUIREMENTS = "requirements.txt"
+# What a job never imports: the configuration that a wheel brings along, and what Python makes.
+NOT_SENT = frozenset({"terraform", "requirements", "__pycache__"})
+
+
+def package() -> Path:
+    """Return the directory of this yolops."""
+    return Path(yolops.__file__).resolve().parent
+
+
+def lock_file() -> Path:
+    """Return the lock of a job's packages: inside the package, or in a checkout.
+
+    Raises:
+        YolopsError: there is none.
+    """
+    for place in (package(), package().parents[1]):
+        if (found := place / "requirements" / LOCK).is_file():
+            return found
+    raise YolopsError("this yolops comes without the lock of a job's packages", "install it again: pip install yolops")
+
+
+def code_archive(source: Path, lock: Path) -> bytes:
+    """Return a tar of a package and its lock; the same files give the same bytes on every machine.
+
+    Uncompressed: two releases of zlib compress the same to different bytes.
+    """
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, path in (*_files(source), (REQUIREMENTS, lock)):
+            about = tarfile.TarInfo(name)
+            about.size = path.stat().st_size
+            with path.open("rb") as content:
+                archive.addfile(about, content)
+    return stream.getvalue()
+
+
+def key_of(archive: bytes) -> str:
+    """Return the key of an archive in the platform's bucket: its hash, so that it is sent once."""
+    return f"jobs/code/{hashlib.sha256(archive).hexdigest()}.tar"
+
+
+def model_prefix(file: Path) -> str:
+    """Return the prefix of the file to start from: its hash."""
+    return f"jobs/models/{hashlib.sha256(file.read_bytes()).hexdigest()[:32]}/"
+
+
+def _files(source: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(source.rglob("*")):
+        parts = path.relative_to(source).parts
+        if path.is_file() and not NOT_SENT.intersection(parts):
+            yield "/".join((source.name, *parts)), path

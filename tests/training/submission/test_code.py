@@ -1,0 +1,68 @@
+"""What a job runs: an archive whose bytes are decided by the files, and wheels that fit AWS's image."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import tarfile
+from pathlib import Path
+
+from tests.datasets.versions.memory_store import MemoryStore
+from yolops.training.submission import code, packages
+
+WHEELS = ["one-1-py3-none-any.whl", "two-2-cp312-cp312-manylinux_2_28_x86_64.whl"]
+
+
+def test_the_same_files_give_the_same_archive_whenever_they_were_written(tmp_path: Path) -> None:
+    for place, when in (("one", 1), ("two", 2_000_000_000)):
+        (tmp_path / place / "yolops" / "cli").mkdir(parents=True)
+        for name in ("a.py", "b.py") if place == "one" else ("b.py", "a.py"):
+            file = tmp_path / place / "yolops" / "cli" / name
+            file.write_text(name)
+            os.utime(file, (when, when))
+            file.chmod(0o600 if place == "one" else 0o755)
+    lock = tmp_path / "lock"
+    lock.write_text("numpy==1")
+    one, two = (code.code_archive(tmp_path / place / "yolops", lock) for place in ("one", "two"))
+    assert one == two
+    lock.write_text("numpy==2")
+    assert code.key_of(code.code_archive(tmp_path / "one" / "yolops", lock)) != code.key_of(one)
+
+
+def test_the_archive_holds_this_yolops_and_its_lock_and_no_terraform(tmp_path: Path) -> None:
+    source = shutil.copytree(code.package(), tmp_path / "yolops")
+    (source / "terraform").mkdir(exist_ok=True)
+    (source / "terraform" / "main.tf").touch()
+    content = code.code_archive(source, code.lock_file())
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        names = archive.getnames()
+    assert {"yolops/cli/training_job.py", "yolops/rehearsal/images.json", "requirements.txt"} <= set(names)
+    assert [name for name in names if "terraform/" in name or "__pycache__" in name] == []
+    assert len(content) < 5_000_000
+
+
+def test_the_lock_is_for_the_image_and_leaves_its_pytorch_alone() -> None:
+    pinned = {line.split("==")[0] for line in code.lock_file().read_text().splitlines() if "==" in line}
+    assert {"boto3", "mlflow", "obstore", "sagemaker-mlflow", "ultralytics-opencv-headless"} <= pinned
+    assert not {"torch", "torchvision"} & pinned
+
+
+def test_wheels_are_sent_once_and_known_to_be_all_there(tmp_path: Path) -> None:
+    lock, store, cache = tmp_path / "job.txt", MemoryStore(), tmp_path / "cache"
+    lock.write_text("one==1")
+    fetched = cache / packages.prefix_of(lock).split("/")[2]
+    fetched.mkdir(parents=True)
+    for name in WHEELS:
+        (fetched / name).write_bytes(name.encode())
+    prefix = packages.send_packages(store, lock, cache, lambda _done, _of: None)
+    assert [key.removeprefix(prefix) for key in store.written] == [*WHEELS, "requirements.txt"]
+    shutil.rmtree(cache)
+    assert packages.send_packages(store, lock, cache, lambda _done, _of: None) == prefix
+    assert len(store.written) == 3
+
+
+def test_wheels_are_fetched_for_the_python_of_the_image_and_compared_with_their_hashes(tmp_path: Path) -> None:
+    command = packages.download_command(tmp_path / "job.txt", tmp_path / "wheels")
+    assert {"--require-hashes", "--only-binary=:all:", "--python-version=3.12", "--no-deps"} <= set(command)
+    assert {"--platform=manylinux2014_x86_64", "--platform=manylinux_2_35_x86_64"} <= set(command)

@@ -1,0 +1,120 @@
+"""Submitting to a real MLflow with logins: the run is there before the job, and says so when there will be none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.secure_mlflow import SecureMlflow, secure_mlflow
+from tests.training.submission.jobs import job
+from yolops.errors import YolopsError
+from yolops.platform.access import Credentials
+from yolops.tracking.pending_runs import PendingRun, create_pending
+from yolops.tracking.rest import MlflowRest
+from yolops.tracking.users import add_user
+from yolops.training.submission.job_login import ensure_user, let_train
+from yolops.training.submission.spec import JobSpec
+from yolops.training.submission.submit import submit
+
+LOGIN = Credentials("training-jobs", "the password of the jobs")
+
+
+class Jobs:
+    """SageMaker, which remembers how the run was when a job was asked for, and may refuse."""
+
+    def __init__(self, rest: MlflowRest, refusal: BaseException | None = None) -> None:
+        self._rest = rest
+        self._refusal = refusal
+        self.seen: dict[str, Any] = {}
+        self.name = ""
+
+    def create(self, request: dict[str, Any]) -> str:
+        self.name = str(request["TrainingJobName"])
+        self.seen = run_of(self._rest, self.name)
+        if self._refusal is not None:
+            raise self._refusal
+        return f"arn:{self.name}"
+
+
+def run_of(rest: MlflowRest, job_name: str) -> dict[str, Any]:
+    experiment = rest.get("experiments/get-by-name", experiment_name="cells")["experiment"]["experiment_id"]
+    wanted = f"tags.`yolops.job.name` = '{job_name}'"
+    [run] = rest.post("runs/search", experiment_ids=[experiment], filter=wanted)["runs"]
+    tags = {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
+    return {"status": run["info"]["status"], "run_id": run["info"]["run_id"], "tags": tags}
+
+
+def plan(run: PendingRun) -> JobSpec:
+    return job(run_id=run.run_id)
+
+
+@pytest.fixture(scope="module")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureMlflow]:
+    with secure_mlflow(tmp_path_factory.mktemp("mlflow")) as server:
+        yield server
+
+
+@pytest.fixture
+def rest(mlflow: SecureMlflow) -> MlflowRest:
+    return mlflow.rest()
+
+
+def test_a_run_is_scheduled_and_pending_before_its_job_is_asked_for(rest: MlflowRest) -> None:
+    jobs = Jobs(rest)
+    submitted = submit(jobs, rest, "cells", "warm", plan)  # type: ignore[arg-type] # a fake
+    assert (jobs.seen["status"], jobs.seen["tags"]["yolops.job.status"]) == ("SCHEDULED", "pending")
+    assert jobs.seen["run_id"] == submitted.run.run_id == submitted.spec.request.run_id
+    assert submitted.arn == f"arn:{submitted.spec.name}"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "why"),
+    [
+        (YolopsError("the quota is used up", "wait"), "no job was started: the quota is used up"),
+        (KeyboardInterrupt(), "interrupted before its job was started"),
+    ],
+)
+def test_the_run_of_a_job_that_was_not_started_has_failed_and_says_why(
+    rest: MlflowRest, refusal: BaseException, why: str
+) -> None:
+    jobs = Jobs(rest, refusal)
+    with pytest.raises(type(refusal)):
+        submit(jobs, rest, "cells", "warm", plan)  # type: ignore[arg-type] # a fake
+    run = run_of(rest, jobs.name)
+    assert (run["status"], run["tags"]["yolops.error"]) == ("FAILED", why)
+
+
+def test_a_deleted_experiment_is_named_with_what_to_do(rest: MlflowRest) -> None:
+    made = create_pending(rest, "old", "warm", {})
+    rest.post("experiments/delete", experiment_id=made.experiment_id)
+    with pytest.raises(YolopsError, match="'old' was deleted"):
+        create_pending(rest, "old", "warm", {})
+
+
+def test_jobs_may_train_into_their_experiment_and_no_other(mlflow: SecureMlflow, rest: MlflowRest) -> None:
+    for name in ("cells", "secret"):
+        create_pending(rest, name, "warm", {})
+    for _ in range(2):
+        ensure_user(rest, mlflow.access(), LOGIN)
+        let_train(rest, LOGIN, "cells", "a model that is not there")
+    jobs = mlflow.rest(LOGIN.username, LOGIN.password)
+    create_pending(jobs, "cells", "by the job", {})
+    with pytest.raises(YolopsError, match="403"):
+        create_pending(jobs, "secret", "by the job", {})
+
+
+def test_a_new_password_of_the_jobs_replaces_the_old_one(mlflow: SecureMlflow, rest: MlflowRest) -> None:
+    ensure_user(rest, mlflow.access(), Credentials(LOGIN.username, "another password"))
+    ensure_user(rest, mlflow.access(), LOGIN)
+    let_train(rest, LOGIN, "cells", "")
+    create_pending(mlflow.rest(LOGIN.username, LOGIN.password), "cells", "by the job", {})
+
+
+def test_only_an_administrator_lets_jobs_in(mlflow: SecureMlflow, rest: MlflowRest) -> None:
+    add_user(rest, "ada", "the password of ada", admin=False)
+    unknown = Credentials("others", "the password of others")
+    with pytest.raises(YolopsError, match="does not know the jobs of this platform yet") as raised:
+        ensure_user(mlflow.rest("ada", "the password of ada"), mlflow.access(), unknown)
+    assert "administrator" in raised.value.hint
