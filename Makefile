@@ -33,6 +33,7 @@ COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hash
   --no-emit-find-links --no-header --no-annotate
 # For the image of training jobs, with its Python.
 COMPILE_JOB = $(subst --universal --python-version 3.11,--python-version 3.12 --python-platform x86_64-manylinux_2_28,$(COMPILE))
+WITHOUT_TORCH := --overrides requirements/without-torch.in -c requirements/dev.txt
 
 .PHONY: help install demo test faults check lint types layers docs bench lock clean
 
@@ -66,6 +67,13 @@ $(VENV)/checkov.done: $(BIN)/uv requirements/checkov.txt
 	$(UV) pip install --quiet --python $(VENV)/checkov/bin/python --require-hashes --no-deps -r requirements/checkov.txt
 	@touch $@
 
+# Both SDKs of SageMaker, for the examples: they exclude each other.
+$(VENV)/sagemaker.done: $(BIN)/uv requirements/sagemaker-sdk2.txt requirements/sagemaker-sdk3.txt
+	for sdk in sagemaker-sdk2 sagemaker-sdk3; do $(PYTHON) -m venv --without-pip $(VENV)/$$sdk && \
+	  UV_COMPILE_BYTECODE=0 $(UV) pip install --quiet --python $(VENV)/$$sdk/bin/python --require-hashes --no-deps \
+	  -r requirements/$$sdk.txt || exit 1; done
+	@touch $@
+
 $(VENV)/terraform.done: $(BIN)/uv tests/terraform/fetch.py
 	@command -v terraform >/dev/null || $(BIN)/python tests/terraform/fetch.py $(BIN)
 	@touch $@
@@ -81,7 +89,7 @@ install: $(VENV)/install.done  ## Create .venv with yolops, the local platform a
 demo: install  ## Start the local platform, train a YOLO11 model on a generated dataset, register it as champion.
 	@$(BIN)/yolops --workspace $(WORKSPACE) demo
 
-test: check $(VENV)/checkov.done $(VENV)/terraform.done $(VENV)/policies.done  ## Set up what the tests need and run all of them.
+test: check $(VENV)/checkov.done $(VENV)/sagemaker.done $(VENV)/terraform.done $(VENV)/policies.done  ## Set up what the tests need and run all of them.
 	$(PYTEST) --numprocesses 2 --dist loadfile --cov --cov-report= $(addprefix --ignore=,$(AWS_TESTS))
 	$(PYTEST) --numprocesses 10 --dist loadfile --no-loadscope-reorder --cov --cov-append --cov-report term:skip-covered $(AWS_TESTS)
 
@@ -118,6 +126,9 @@ lock: $(BIN)/uv  ## Compile requirements/*.txt anew.
 	$(UV) $(COMPILE) pyproject.toml --all-extras --group dev $(addprefix --no-emit-package ,$(CUDA)) -o requirements/dev.txt
 	$(UV) $(COMPILE_JOB) pyproject.toml --extra train --extra aws --overrides requirements/job.in -c requirements/dev.txt -o requirements/job.txt
 	$(UV) $(COMPILE) requirements/checkov.in -o requirements/checkov.txt
+	$(UV) $(COMPILE) requirements/sagemaker-sdk2.in -o requirements/sagemaker-sdk2.txt
+	$(UV) $(COMPILE) requirements/sagemaker-sdk3.in -o requirements/sagemaker-sdk3.txt
+	$(UV) $(COMPILE) $(WITHOUT_TORCH) examples/sagemaker/job/requirements.in -o examples/sagemaker/job/requirements.txt
 	$(BIN)/python requirements/lock_server.py
 
 clean:  ## Stop what runs and remove what was made.

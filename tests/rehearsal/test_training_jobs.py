@@ -138,6 +138,12 @@ def test_a_failed_job_says_why_in_its_own_words(jobs: Jobs) -> None:
     assert jobs.objects("jobs/broken/") == []
 
 
+def test_a_job_cannot_install_packages_into_the_python_of_this_machine(jobs: Jobs) -> None:
+    jobs.submit("pip", "import subprocess, sys\nsubprocess.run([sys.executable, '-m', 'pip', 'install', 'no-such'])")
+    assert jobs.end("pip")["TrainingJobStatus"] == "Completed"
+    assert "ERROR: No matching distribution found for no-such" in jobs.log("pip")
+
+
 def test_a_channel_without_objects_fails_the_job_before_it_runs(jobs: Jobs) -> None:
     jobs.submit("empty", WAIT, InputDataConfig=[channel("train", f"s3://{BUCKET}/nothing/")])
     ended = jobs.end("empty")

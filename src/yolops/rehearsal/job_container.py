@@ -74,7 +74,8 @@ class JobContainer:
             YolopsError: it cannot be started.
         """
         image = {"PATH": f"{Path(sys.executable).parent}:{os.defpath}", "HOME": str(self._directory), "LANG": "C.UTF-8"}
-        environ = {**image, "PYTHONUNBUFFERED": "1"}
+        # A script that asks pip for what is not here fails, rather than change the packages of this machine.
+        environ = {**image, "PYTHONUNBUFFERED": "1", "PIP_NO_INDEX": "1"}
         enter(environ, self._url, self._region)
         environ |= job_contract.environment(dict(job), arn, os.cpu_count() or 1)
         described = {
