@@ -124,3 +124,22 @@ def test_a_dataset_is_divided_and_said_how_far_from_the_wish(run: Any, tmp_path:
     assert "50.0% (+0.0)" in run("split", data, "--into", tmp_path / "other", "--ratios", "0.5,0.5").stdout
     assert "exists already" in str(run("split", data, "--into", tmp_path / "new").exception)
     assert "not numbers" in str(run("split", data, "--into", tmp_path / "third", "--ratios", "a,b").exception)
+
+
+def test_numbers_about_a_dataset_fit_on_a_screen_and_are_all_in_json(run: Any, tmp_path: Path) -> None:
+    builder = Builder(tmp_path / "many", names=tuple(f"class{number}" for number in range(40)))
+    shown = run("stats", builder.root).stdout
+    assert len(shown.splitlines()) < 50
+    assert "... and 10 classes" in shown
+    value = json.loads(run("stats", builder.root, "--json").stdout)
+    assert len(value["classes"]) == 40
+    assert value["splits"]["val"]["objects"] == 40
+    assert json.loads(run("stats", builder.root, "--quick", "--json").stdout) == {**value, "twice": None}
+
+
+def test_numbers_about_an_empty_dataset_are_zeros(run: Any, tmp_path: Path) -> None:
+    builder = Builder(tmp_path / "none")
+    for image in builder.root.rglob("*.png"):
+        image.unlink()
+    result = run("stats", builder.root)
+    assert (result.exit_code, "formats    none" in result.stdout) == (0, True)

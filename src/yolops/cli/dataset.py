@@ -11,6 +11,7 @@ import typer
 from yolops.cli import dataset_versions
 from yolops.cli.dataset_check import check, counts_table
 from yolops.cli.dataset_split import split
+from yolops.cli.dataset_stats import stats
 from yolops.cli.session import Json, session_of
 
 
@@ -33,6 +34,7 @@ def commands() -> typer.Typer:
     app.command("check")(check)
     app.command("convert")(_convert)
     app.command("split")(split)
+    app.command("stats")(stats)
     dataset_versions.add_commands(app)
     return app
 

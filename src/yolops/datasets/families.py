@@ -146,13 +146,19 @@ def _pairs(
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Yield of pairs of hashes all pairs of their images that are not in one family yet, some at a time."""
     starts, ends = ranges
+    labels = families.labels[rows]
+    lowest, highest = np.minimum.reduceat(labels, starts), np.maximum.reduceat(labels, starts)
+    apart = np.minimum(lowest[left], lowest[right]) != np.maximum(highest[left], highest[right])
+    left, right = left[apart], right[apart]
     counts = ends - starts
     products = counts[left] * counts[right]
     alone = products == 1
     yield rows[starts[left[alone]]], rows[starts[right[alone]]]
     for one, other in zip(left[~alone].tolist(), right[~alone].tolist(), strict=True):
         here, there = rows[starts[one] : ends[one]], rows[starts[other] : ends[other]]
-        if len(np.unique(families.labels[np.r_[here, there]])) == 1:
+        if (families.labels[here] == families.labels[there[0]]).all() and (
+            families.labels[there] == families.labels[here[0]]
+        ).all():  # an earlier pair joined them
             continue
         step = max(1, _MOST_PAIRS // len(there))
         for start in range(0, len(here), step):
