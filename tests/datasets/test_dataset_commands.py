@@ -143,3 +143,17 @@ def test_numbers_about_an_empty_dataset_are_zeros(run: Any, tmp_path: Path) -> N
         image.unlink()
     result = run("stats", builder.root)
     assert (result.exit_code, "formats    none" in result.stdout) == (0, True)
+
+
+def test_a_contact_sheet_is_drawn_and_never_over_the_data(run: Any, builder: Builder, tmp_path: Path) -> None:
+    out = tmp_path / "sheet.jpg"
+    for _ in range(2):  # an earlier one is replaced
+        value = json.loads(run("show", builder.root, "--out", out, "--split", "val", "--class", "cat", "--json").stdout)
+    assert (value["sheet"], len(value["images"]), value["images"][0]["objects"]) == (str(out), 1, 2)
+    assert out.read_bytes().startswith(b"\xff\xd8")
+    image = builder.root / "images/train/a.png"
+    before = image.read_bytes()
+    assert "an image of the dataset" in str(run("show", builder.root, "--out", image).exception)
+    assert image.read_bytes() == before
+    assert "neither" in str(run("show", builder.root, "--out", tmp_path / "sheet.gif").exception)
+    assert "cannot be written" in str(run("show", builder.root, "--out", tmp_path / "no/where.png").exception)

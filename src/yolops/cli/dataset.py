@@ -10,6 +10,7 @@ import typer
 
 from yolops.cli import dataset_versions
 from yolops.cli.dataset_check import check, counts_table
+from yolops.cli.dataset_show import show
 from yolops.cli.dataset_split import split
 from yolops.cli.dataset_stats import stats
 from yolops.cli.session import Json, session_of
@@ -35,6 +36,7 @@ def commands() -> typer.Typer:
     app.command("convert")(_convert)
     app.command("split")(split)
     app.command("stats")(stats)
+    app.command("show")(show)
     dataset_versions.add_commands(app)
     return app
 

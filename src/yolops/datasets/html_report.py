@@ -7,13 +7,12 @@ import io
 from html import escape
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageDraw, ImageOps
+from PIL import ImageDraw
 
 from yolops.datasets.codes import CODES
 from yolops.datasets.description import label_of
-from yolops.datasets.examine import MAX_LABEL_BYTES
-from yolops.datasets.images import FORMATS, quiet_decoding
-from yolops.datasets.labels import rows_of
+from yolops.datasets.shapes import shapes_of
+from yolops.datasets.sheet import shown
 from yolops.findings import Severity
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ MOST_PICTURES = 60
 MOST_PER_CODE = 6
 MOST_ROWS = 2000
 PICTURE_PIXELS = 320
-_LEAST_POINTS = 5
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #222; }
@@ -130,37 +128,15 @@ def _images_of(paths: set[str], dataset: Dataset) -> dict[str, str]:
 
 
 def _picture(path: str, line: str) -> bytes:
-    """Return a small JPEG of an image with its boxes, the one of the finding in red; nothing if it cannot be shown."""
+    """Return a small JPEG of an image with its objects, that of the finding in red; nothing if it cannot be shown."""
     try:
-        with quiet_decoding(), Image.open(path, formats=FORMATS) as image:
-            image.draft("RGB", (PICTURE_PIXELS, PICTURE_PIXELS))
-            small = ImageOps.exif_transpose(image).convert("RGB")
-            small.thumbnail((PICTURE_PIXELS, PICTURE_PIXELS))
-        _draw(small, label_of(path), line)
+        small, _ = shown(path, PICTURE_PIXELS)
+        pen = ImageDraw.Draw(small)
+        for shape in shapes_of(path):
+            marked = str(shape.line) == line
+            shape.draw(pen, small.size, (230, 0, 40) if marked else (0, 220, 120), 3 if marked else 1)
         buffer = io.BytesIO()
         small.save(buffer, "JPEG", quality=75)
     except Exception:  # noqa: BLE001 - the picture of a damaged image is missing, and that is no news
         return b""
     return buffer.getvalue()
-
-
-def _draw(image: Image.Image, labels: str, line: str) -> None:
-    try:
-        with open(labels, "rb") as file:  # noqa: PTH123
-            rows = rows_of(file.read(MAX_LABEL_BYTES)) or []
-    except OSError:
-        return
-    pen = ImageDraw.Draw(image)
-    for number, tokens in rows:
-        try:
-            values = [float(token) for token in tokens[1:]]
-            if len(values) == _LEAST_POINTS - 1:
-                x, y, width, height = values
-                xs, ys = [x - width / 2, x + width / 2], [y - height / 2, y + height / 2]
-            else:
-                xs, ys = values[0::2], values[1::2]
-            corners = (min(xs) * image.width, min(ys) * image.height, max(xs) * image.width, max(ys) * image.height)
-            marked = str(number) == line
-            pen.rectangle(corners, outline=(230, 0, 40) if marked else (0, 220, 120), width=3 if marked else 1)
-        except (ValueError, OverflowError):  # a line without a box
-            continue

@@ -171,11 +171,12 @@ def _examine(file: FileIO, length: int, path: str, level: Level) -> Looked:
                 small = thumbnail(image)
     except Exception as error:  # noqa: BLE001 - decoders raise anything on broken data, and one file must not end a check
         # A truncated JPEG has bytes behind its last end marker too; what it cannot be decoded for says more.
-        found = [_undecoded(error, path)]
+        found = [undecoded(error, path)]
     return Looked(size, digest, small, tuple(found), form)
 
 
-def _undecoded(error: Exception, path: str) -> Finding:
+def undecoded(error: Exception, path: str) -> Finding:
+    """Say why an image could not be decoded."""
     if isinstance(error, Image.DecompressionBombWarning):
         what = f"more than {_pixels()} pixels, so it was not decoded"
         return finding("image-very-large", path, what, "cut it into tiles before training")

@@ -73,7 +73,7 @@ def parse(content: bytes, *, where: str, classes: int, size: tuple[int, int] = (
         what = "not UTF-8 text, so ultralytics drops the image with all its boxes"
         fix = "save it as UTF-8: one `class x y width height` per line"
         return Labels(_array([]), (finding("label-not-text", where, what, fix),))
-    if _are_keypoints(rows):
+    if are_keypoints(rows):
         what = f"keypoints (pose): {len(rows[0][1])} columns a line; yolops trains boxes (ultralytics drops the image)"
         fix = "keep the first five columns of each line"
         lines = (read_line(where, tokens[:_COLUMNS], polygons=False, classes=classes)[0] for _, tokens in rows)
@@ -242,7 +242,7 @@ def _about_overlaps(boxes: NDArray[np.float64], lines: list[int], where: str) ->
             yield finding("box-of-two-classes", f"{where}:{lines[second]}", what, "delete the wrong one")
 
 
-def _are_keypoints(rows: list[tuple[int, list[str]]]) -> bool:
+def are_keypoints(rows: list[tuple[int, list[str]]]) -> bool:
     """Say whether every line is a box and keypoints with their visibility, which is 0, 1 or 2."""
     counts = {len(tokens) for _, tokens in rows}
     count = min(counts, default=0)
