@@ -194,7 +194,7 @@ def test_the_report_is_plain_values_for_json(builder: Builder) -> None:
 @pytest.mark.real_data
 def test_real_photographs_have_no_errors(blood_cells: Path, tmp_path: Path) -> None:
     result = convert(blood_cells, tmp_path / "bccd")
-    report = check(read_dataset(result.data_yaml))
+    report = check(read_dataset(result.data))
     # Seven cells are boxed twice, two pixels apart; 37 and 38 are two photographs of one place.
     assert dict(report.counts) == {"box-nearly-repeated": 7, "image-nearly-leaks": 1}
     assert [Path(item.where).name for item in report.findings if "leaks" in item.code] == ["BloodImage_00037.jpg"]

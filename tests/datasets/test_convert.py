@@ -1,4 +1,4 @@
-"""Converting Pascal VOC and COCO: boxes arrive, images stay as they are, and hostile files get nowhere."""
+"""Converting to YOLO format: boxes arrive, images stay as they are, and hostile files get nowhere."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.datasets.dataset_builder import picture
-from yolops.datasets.annotations import Box, chosen_for_val, clipped, label_line
+from tests.datasets.formats.test_masks import text_of
+from yolops.datasets.annotations import Box, chosen_for_val, clipped, label_line, split_named
 from yolops.datasets.check import check
 from yolops.datasets.convert import Converted, convert
 from yolops.datasets.description import read_dataset
+from yolops.datasets.formats import Source
 from yolops.datasets.labels import parse
 from yolops.errors import YolopsError
 
@@ -57,7 +59,7 @@ def test_boxes_of_voc_become_fractions_and_classes_are_alphabetical(voc: Voc, tm
     voc.listed("train", "a")
     voc.listed("val", "b  1")
     result = convert(voc.root, tmp_path / "out")
-    assert read_dataset(result.data_yaml).names == ("cat", "dog")
+    assert read_dataset(result.data).names == ("cat", "dog")
     written = (tmp_path / "out/labels/train/a.txt").read_text()
     assert written == "1 0.200000 0.400000 0.200000 0.400000\n0 0.750000 0.500000 0.500000 1.000000\n"
     assert codes(result) == []
@@ -113,8 +115,8 @@ def test_a_size_that_is_not_that_of_the_image_is_reported_and_the_images_is_used
 def test_boxes_are_cut_to_the_image_and_empty_ones_left_out(voc: Voc, tmp_path: Path) -> None:
     voc.add("a", ("dog", -10, 0, 10, 60), ("dog", 5, 5, 5, 9), ("dog", 200, 0, 300, 9), ("dog", 0, 0, float("nan"), 9))
     result = convert(voc.root, tmp_path / "out")
-    assert codes(result) == ["box-clipped", "box-left-out", "box-left-out", "box-left-out", "val-chosen"]
-    assert check(read_dataset(result.data_yaml)).errors == []
+    assert codes(result) == ["box-clipped", "box-left-out", "box-left-out", "object-incomplete", "val-chosen"]
+    assert check(read_dataset(result.data)).errors == []
 
 
 def test_an_object_without_a_name_or_a_box_is_left_out(voc: Voc, tmp_path: Path) -> None:
@@ -172,7 +174,7 @@ def test_categories_of_coco_become_classes_in_the_order_of_their_ids(tmp_path: P
     coco(tmp_path / "coco", "train")
     coco(tmp_path / "coco", "val")
     result = convert(tmp_path / "coco", tmp_path / "out")
-    assert read_dataset(result.data_yaml).names == ("car", "zebra")
+    assert read_dataset(result.data).names == ("car", "zebra")
     assert (tmp_path / "out/labels/val/val.txt").read_text() == "1 0.200000 0.400000 0.200000 0.400000\n"
     assert codes(result) == []
 
@@ -200,9 +202,64 @@ def test_groups_and_incomplete_annotations_are_left_out(tmp_path: Path) -> None:
         {"image_id": {}},
     ]
     coco(tmp_path / "coco", annotations=[good, *(good | change for change in bad)])
-    result = convert(tmp_path / "coco", tmp_path / "out", format="coco")
+    result = convert(tmp_path / "coco", tmp_path / "out", source_format=Source.COCO)
     assert codes(result) == ["group-left-out", *["object-incomplete"] * 7, "val-chosen"]
     assert sum(counts.boxes for counts in result.counts.values()) == 1
+
+
+@pytest.mark.parametrize(
+    "outline",
+    [
+        {"segmentation": [[10, 10, 30, 10, 30, 20], [12, 20, 12, 30]]},
+        {"segmentation": {"size": [50, 100], "counts": [510, 20, 930, 1, 3539]}},
+        {"segmentation": {"size": [50, 100], "counts": text_of([510, 20, 930, 1, 3539])}, "bbox": [0, 0, 0, 0]},
+        {"segmentation": [[1, 1, 2, 2, 1, 2]], "bbox": [10, 10, 20, 20]},
+    ],
+)
+def test_an_object_without_a_box_gets_the_one_around_its_outline(tmp_path: Path, outline: dict[str, Any]) -> None:
+    item = {"id": 1, "image_id": 7, "category_id": 90, **outline}
+    coco(tmp_path / "coco", annotations=[item])
+    result = convert(tmp_path / "coco", tmp_path / "out")
+    assert codes(result) == ["val-chosen"]
+    assert (tmp_path / "out/labels/train/train.txt").read_text() == "1 0.200000 0.400000 0.200000 0.400000\n"
+
+
+@pytest.mark.parametrize("outline", [[[1, 2, 3]], [[]], [1], "", {"size": [1, 1], "counts": [1]}, [["1", "2"]], {}])
+def test_an_outline_that_is_none_is_left_out_and_said(tmp_path: Path, outline: object) -> None:
+    item = {"id": 5, "image_id": 7, "category_id": 90, "segmentation": outline}
+    coco(tmp_path / "coco", annotations=[item])
+    result = convert(tmp_path / "coco", tmp_path / "out")
+    assert codes(result) == ["object-incomplete", "val-chosen"]
+    assert "(annotation 5)" in result.findings[0].where
+
+
+def test_a_name_within_a_word_is_no_split() -> None:
+    words = [
+        "instances_val2017",
+        "valid",
+        "latest",
+        "minival",
+        "test-dev",
+        "Train",
+        "trainval",
+        "validation",
+        "retrain",
+    ]
+    splits = ["val", "val", "train", "val", "test", "train", "train", "val", "train"]
+    assert [split_named(word) for word in words] == splits
+
+
+def test_voc_of_roboflow_and_in_small_letters_is_read(voc: Voc, tmp_path: Path) -> None:
+    for split, stem in (("train", "a"), ("valid", "b")):
+        (tmp_path / "robo" / split).mkdir(parents=True)
+        for path in (voc.root / f"Annotations/{stem}.xml", voc.root / f"JPEGImages/{stem}.jpg"):
+            (tmp_path / "robo" / split / path.name).write_bytes(path.read_bytes())
+    result = convert(tmp_path / "robo", tmp_path / "one")
+    assert [path.name for path in (tmp_path / "one/images/val").iterdir()] == ["b.jpg"]
+    assert codes(result) == []
+    (voc.root / "Annotations").rename(voc.root / "annotations")
+    (voc.root / "JPEGImages").rename(voc.root / "images")
+    assert convert(voc.root, tmp_path / "two").source_format is Source.VOC
 
 
 @pytest.mark.parametrize(
@@ -258,7 +315,7 @@ def test_a_target_that_is_not_empty_is_left_alone(voc: Voc, tmp_path: Path) -> N
 
 def test_a_directory_of_neither_format_says_what_is_needed(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
-    with pytest.raises(YolopsError, match="neither Pascal VOC nor COCO"):
+    with pytest.raises(YolopsError, match="in none of the formats"):
         convert(tmp_path / "x", tmp_path / "out")
     with pytest.raises(YolopsError, match="does not exist"):
         convert(tmp_path / "nowhere", tmp_path / "out")
@@ -289,7 +346,7 @@ def test_val_gets_a_fifth_and_train_is_never_empty(count: int, seed: int) -> Non
 @pytest.mark.real_data
 def test_real_annotations_arrive_complete(blood_cells: Path, tmp_path: Path) -> None:
     result = convert(blood_cells, tmp_path / "bccd")
-    assert read_dataset(result.data_yaml).names == ("Platelets", "RBC", "WBC")
+    assert read_dataset(result.data).names == ("Platelets", "RBC", "WBC")
     # 4,888 objects are annotated; two are single points.
     assert codes(result) == ["box-left-out", "box-left-out"]
     assert sum(counts.boxes for counts in result.counts.values()) == 4886

@@ -95,7 +95,7 @@ def test_a_sample_is_generated_and_checked(run: Any, tmp_path: Path) -> None:
 
 @pytest.mark.real_data
 def test_real_annotations_are_converted(run: Any, blood_cells: Path, tmp_path: Path) -> None:
-    result = run("convert", blood_cells, tmp_path / "out", "--format", "voc", "--json")
+    result = run("convert", blood_cells, tmp_path / "out", "--from", "voc", "--json")
     assert json.loads(result.stdout)["images"] == {"train": 205, "val": 87, "test": 72}
     assert "RBC" in run("check", tmp_path / "out").stdout
 

@@ -40,7 +40,7 @@ def scenes(root: Path, count: int = 30) -> Dataset:
         if number % 10 == 0:
             builder.add(f"all/{number}-again.jpg", image=encoded(picture), labels=labels)
     builder.yaml.write_text("train: images/all\nnames: [cat, dog]\n")
-    return read_dataset(root, divided=False)
+    return read_dataset(root, needs=("train",))
 
 
 def by_content(dataset: Dataset) -> dict[str, set[str]]:

@@ -17,7 +17,7 @@ from yolops.datasets.stats import SplitStats, Twice, stats_of
 
 
 def counted(builder: Builder, **options: Any) -> Any:
-    return stats_of(read_dataset(builder.root, divided=False), **options)
+    return stats_of(read_dataset(builder.root, needs=("train",)), **options)
 
 
 def test_images_objects_and_backgrounds_are_counted_for_each_split(builder: Builder) -> None:

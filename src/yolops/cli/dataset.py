@@ -1,8 +1,7 @@
-"""`yolops dataset`: generate a sample, convert from another format; check and versions have files of their own."""
+"""`yolops dataset`: generate a sample, convert from and to other formats; check and versions have their own files."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,14 +13,7 @@ from yolops.cli.dataset_show import show
 from yolops.cli.dataset_split import split
 from yolops.cli.dataset_stats import stats
 from yolops.cli.session import Json, session_of
-
-
-class Format(StrEnum):
-    """The formats a dataset can be converted from."""
-
-    AUTO = "auto"
-    VOC = "voc"
-    COCO = "coco"
+from yolops.datasets.formats import Source, Target
 
 
 def commands() -> typer.Typer:
@@ -66,24 +58,27 @@ def _sample(
 
 def _convert(
     context: typer.Context,
-    source: Annotated[Path, typer.Argument(help="The directory in Pascal VOC or COCO format.")],
+    source: Annotated[Path, typer.Argument(help="The dataset: its directory, or the file that describes it.")],
     target: Annotated[Path, typer.Argument(help="Where the dataset goes: a new directory.")],
-    format: Annotated[Format, typer.Option(help="Which format the source has.")] = Format.AUTO,
+    source_format: Annotated[
+        Source | None, typer.Option("--from", help="Which format the source has; without it, that is recognised.")
+    ] = None,
+    to: Annotated[Target, typer.Option(help="Which format to write.")] = Target.YOLO,
     as_json: Json = False,
 ) -> None:
-    """Convert Pascal VOC or COCO annotations to YOLO format; the images stay as they are."""
+    """Convert annotations of other tools to YOLO format, or YOLO to theirs; the images stay as they are."""
     from yolops.datasets.convert import convert
-    from yolops.datasets.description import read_dataset
 
     console = session_of(context).console(as_json=as_json)
     with console.working("converting annotations"):
-        result = convert(source, target, format=format.value)
+        result = convert(source, target, source_format=source_format, to=to)
     console.findings(result.findings)
     value = {
-        "data": str(result.data_yaml),
+        "data": str(result.data),
+        "from": result.source_format.value,
+        "to": to.value,
         "images": {split: counts.images for split, counts in result.counts.items()},
         "boxes": {split: counts.boxes for split, counts in result.counts.items()},
         "findings": [finding.as_dict() for finding in result.findings],
     }
-    names = read_dataset(result.data_yaml).names
-    console.data(value, counts_table(result.counts, names), str(result.data_yaml))
+    console.data(value, counts_table(result.counts, result.names), str(result.data))

@@ -34,7 +34,7 @@ def split(
 
     shares = _numbers(ratios)
     console = session_of(context).console(as_json=as_json)
-    dataset = read_dataset(data, divided=False)
+    dataset = read_dataset(data, needs=("train",))
     check_target(into, dataset)
     with console.progress("reading images") as progress:
         plan = plan_split(dataset, shares, seed=seed, group_by=group_by, progress=progress)

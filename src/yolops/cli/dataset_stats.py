@@ -35,7 +35,7 @@ def stats(
     from yolops.datasets.stats import stats_of
 
     console = session_of(context).console(as_json=as_json)
-    dataset = read_dataset(data, divided=False)
+    dataset = read_dataset(data, needs=("train",))
     with console.progress("reading images") as progress:
         result = stats_of(dataset, progress, level=Level.QUICK if quick else Level.DEFAULT)
     console.data(result.as_dict(), _splits(result), "", *_classes(result), "", *_lines(result))

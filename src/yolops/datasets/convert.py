@@ -1,56 +1,80 @@
-"""Bring a dataset from another format into YOLO format. The images' bytes stay as they are."""
+"""Bring a dataset from another format into YOLO format, or out of it. The images' bytes stay as they are."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-import yaml
-
-from yolops.datasets.annotations import Annotated, Annotations, clipped, label_line
-from yolops.datasets.coco import is_coco, read_coco
-from yolops.datasets.description import SPLITS, label_path
-from yolops.datasets.placing import place, whole_directory
+from yolops.datasets.annotations import Annotated, Annotations, cut, with_val
+from yolops.datasets.description import SPLITS
+from yolops.datasets.formats import Source, Target
+from yolops.datasets.formats.coco import is_coco, read_coco, write_coco
+from yolops.datasets.formats.csv_boxes import is_csv, read_csv
+from yolops.datasets.formats.cvat import is_cvat, read_cvat
+from yolops.datasets.formats.label_studio import is_label_studio, read_label_studio
+from yolops.datasets.formats.voc import is_voc, read_voc, write_voc
+from yolops.datasets.formats.yolo import is_darknet, is_yolo, read_darknet, read_yolo, write_yolo
+from yolops.datasets.placing import whole_directory
 from yolops.datasets.report import Counts
-from yolops.datasets.voc import is_voc, read_voc
 from yolops.errors import YolopsError
 from yolops.findings import Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-Format = Literal["auto", "voc", "coco"]
+
+_READERS: Mapping[Source, tuple[Callable[[Path], bool], Callable[[Path], Annotations]]] = MappingProxyType(
+    {
+        Source.YOLO: (is_yolo, read_yolo),
+        Source.VOC: (is_voc, read_voc),
+        Source.COCO: (is_coco, read_coco),
+        Source.CVAT: (is_cvat, read_cvat),
+        Source.LABEL_STUDIO: (is_label_studio, read_label_studio),
+        Source.CSV: (is_csv, read_csv),
+        Source.DARKNET: (is_darknet, read_darknet),
+    }
+)
+_WRITERS: Mapping[Target, Callable[[Annotations, Path], None]] = MappingProxyType(
+    {Target.YOLO: write_yolo, Target.VOC: write_voc, Target.COCO: write_coco}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """A dataset that was brought into YOLO format.
+    """A dataset that was brought into another format.
 
     Attributes:
-        data_yaml: the absolute path of its description.
+        source_format: what it was recognised as, or said to be.
+        data: the absolute path of it: `data.yaml`, or the directory in the other formats.
+        names: the class names in order.
         counts: what is in each split.
         findings: what was odd, and what was left out.
     """
 
-    data_yaml: Path
+    source_format: Source
+    data: Path
+    names: tuple[str, ...]
     counts: Mapping[str, Counts]
     findings: tuple[Finding, ...]
 
 
-def convert(source: Path, target: Path, *, format: Format = "auto", seed: int = 0) -> Converted:  # noqa: A002 - its name
-    """Convert a dataset to YOLO format.
+def convert(
+    source: Path, target: Path, *, source_format: Source | None = None, to: Target = Target.YOLO, seed: int = 0
+) -> Converted:
+    """Convert a dataset.
 
-    Images are hard-linked into `images/<split>/` where the file system allows it, else copied. Boxes are cut to the
-    image; those with less than a pixel left are left out.
+    Images are hard-linked where the file system allows it, else copied. Boxes are cut to the image; those with less
+    than a pixel left are left out.
 
     Args:
-        source: the directory in Pascal VOC or COCO format.
+        source: the dataset: a directory, or a file that describes it and lies beside the images.
         target: where the dataset goes: a directory that does not exist, or is empty.
-        format: which format it is, or `auto`.
-        seed: what decides which images go to val where the source does not say it.
+        source_format: which format it has; without it, that is recognised.
+        to: the format to write.
+        seed: what decides which images go to val where the source does not say it. Only YOLO format needs a val.
 
     Returns:
         What was written.
@@ -59,78 +83,57 @@ def convert(source: Path, target: Path, *, format: Format = "auto", seed: int = 
         YolopsError: the format is not recognised, the annotations are malformed, or the target exists.
     """
     source, target = source.absolute(), target.absolute()
-    annotations = _read(source, format, seed)
+    found = source_format or _recognised(source)
+    annotations = _READERS[found][1](source)
     if not annotations.images:
         raise YolopsError(f"{source}: no annotated image could be read", "see that the images lie beside annotations")
     findings = list(annotations.findings)
-    numbers = {name: number for number, name in enumerate(annotations.names)}
-    totals: dict[str, Counter[int]] = {}
-    labelled: Counter[str] = Counter()
-    images: Counter[str] = Counter()
+    if to is Target.YOLO and not any(image.split == "val" for image in annotations.images):
+        what = f"nothing says what belongs to val, so a fifth of train was taken (seed {seed})"
+        findings.append(Finding(Severity.INFO, "val-chosen", str(source), what, "name the images of val in the source"))
+        annotations = replace(annotations, images=with_val(annotations.images, seed))
+    images = []
+    for item in annotations.images:
+        image, said = cut(item)
+        images.append(image)
+        findings += said
+    annotations = replace(annotations, images=tuple(images))
+    _refuse_clashes(annotations)
     with whole_directory(target) as partial:
-        for item in annotations.images:
-            classes, found = _write(item, partial, numbers)
-            findings += found
-            totals.setdefault(item.split, Counter()).update(classes)
-            labelled[item.split] += bool(classes)
-            images[item.split] += 1
-        _describe(annotations, partial)
-    counts = {
-        split: Counts(
-            images=images[split],
-            labelled=labelled[split],
-            background=images[split] - labelled[split],
-            boxes=totals[split].total(),
-            per_class=tuple(totals[split][number] for number in range(len(numbers))),
-        )
-        for split in SPLITS
-        if split in images
-    }
-    return Converted(target / "data.yaml", MappingProxyType(counts), tuple(findings))
+        _WRITERS[to](annotations, partial)
+    data = target / "data.yaml" if to is Target.YOLO else target
+    return Converted(found, data, annotations.names, MappingProxyType(_counts(annotations)), tuple(findings))
 
 
-def _read(source: Path, wanted: Format, seed: int) -> Annotations:
+def _recognised(source: Path) -> Source:
     if not source.exists():
         raise YolopsError(f"{source}: does not exist", "give the directory of the annotations")
-    if wanted == "voc" or (wanted == "auto" and is_voc(source)):
-        return read_voc(source, seed=seed)
-    if wanted == "coco" or is_coco(source):
-        return read_coco(source, seed=seed)
-    raise YolopsError(
-        f"{source}: neither Pascal VOC nor COCO",
-        "it needs Annotations/*.xml, or annotations/instances_*.json; --format says which one it is",
-    )
+    found = next((name for name, (recognises, _) in _READERS.items() if recognises(source)), None)
+    if found is None:
+        what = f"{source}: in none of the formats {', '.join(_READERS)}"
+        raise YolopsError(
+            what, "it needs Annotations/*.xml, annotations/instances_*.json, ...; --from says which it is"
+        )
+    return found
 
 
-def _write(item: Annotated, directory: Path, numbers: Mapping[str, int]) -> tuple[list[int], list[Finding]]:
-    link = directory / "images" / item.split / item.name
-    place(item.image, link, symbolic=False)
-    lines: list[str] = []
-    classes: list[int] = []
-    findings: list[Finding] = []
-    for box in item.boxes:
-        inside = clipped(box, item.size)
-        if inside is None:
-            what, fix = f"a box of {box.name} has no area inside the image and is left out", "correct it"
-            findings.append(Finding(Severity.WARNING, "box-left-out", str(item.image), what, fix))
+def _refuse_clashes(annotations: Annotations) -> None:
+    first: dict[tuple[str, str], Path] = {}
+    for item in annotations.images:
+        other = first.setdefault((item.split, item.name.rpartition(".")[0]), item.image)
+        if other != item.image:
+            what = f"{item.image}: would share its labels with {other}"
+            raise YolopsError(what, "give one of the two images another name, in the annotations too")
+
+
+def _counts(annotations: Annotations) -> dict[str, Counts]:
+    counts: dict[str, Counts] = {}
+    for split in SPLITS:
+        images: list[Annotated] = [image for image in annotations.images if image.split == split]
+        if not images:
             continue
-        if inside != box:
-            what, fix = f"a box of {box.name} reached beyond the image and was cut", "nothing"
-            findings.append(Finding(Severity.INFO, "box-clipped", str(item.image), what, fix))
-        classes.append(numbers[box.name])
-        lines.append(label_line(inside, item.size, numbers[box.name]))
-    labels = label_path(link)
-    labels.parent.mkdir(parents=True, exist_ok=True)
-    labels.write_text("".join(lines), encoding="utf-8")
-    return classes, findings
-
-
-def _describe(annotations: Annotations, directory: Path) -> None:
-    present = {image.split for image in annotations.images}
-    content = {
-        **{split: f"images/{split}" for split in SPLITS if split in present},
-        "names": dict(enumerate(annotations.names)),
-    }
-    # No `path`: without one, ultralytics and we start from the yaml itself, so that the directory can be moved.
-    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-    (directory / "data.yaml").write_text(text, encoding="utf-8")
+        labelled = sum(1 for image in images if image.boxes)
+        classes = Counter(box.name for image in images for box in image.boxes)
+        per_class = tuple(classes[name] for name in annotations.names)
+        counts[split] = Counts(len(images), labelled, len(images) - labelled, sum(per_class), per_class)
+    return counts

@@ -52,12 +52,12 @@ class Dataset:
     pose: Mapping[str, object] = field(default_factory=dict)
 
 
-def read_dataset(path: Path, *, divided: bool = True) -> Dataset:
+def read_dataset(path: Path, *, needs: tuple[str, ...] = ("train", "val")) -> Dataset:
     """Read the description of a dataset.
 
     Args:
         path: the yaml file, or a directory that holds `data.yaml`.
-        divided: whether it must have a `val` beside its `train`, as a training needs it.
+        needs: the splits that it must describe.
 
     Returns:
         The dataset. Its images are listed, not opened.
@@ -72,7 +72,7 @@ def read_dataset(path: Path, *, divided: bool = True) -> Dataset:
     findings += _about_keys(document)
     splits: dict[str, ImagePaths] = {}
     for split in SPLITS:
-        entries = _entries(document, split, required=split == "train" or (divided and split == "val"))
+        entries = _entries(document, split, required=split in needs)
         if entries:
             images, found = images_in(entries, root=root, where=document.where(split), required=split != "test")
             splits[split] = images
