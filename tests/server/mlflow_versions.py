@@ -84,24 +84,31 @@ class Version:
         self.directory.mkdir()
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
-        own = {"run": str(self.directory), "tls": str(self.directory), "port": self.port, "inner_port": self.port}
+        places = dict.fromkeys(("run", "tls"), str(self.directory))
+        own = {**places, "port": self.port, "inner_port": self.port}
         (self.directory / "server.json").write_text(json.dumps({**self.settings, **own, "workers": 1}))
         with (self.directory / "log").open("w") as log:
             self._process = subprocess.Popen(
                 [interpreter(self.version), "-W", "ignore", __file__],
-                env={
-                    "PATH": os.defpath,
-                    "HOME": str(self.directory),
-                    "PYTHONPATH": str(SOURCE),
-                    "YOLOPS_SERVER_SETTINGS": str(self.directory / "server.json"),
-                    **self.environment,
-                },
+                env=self.environ(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
                 start_new_session=True,
             )
+
+    def environ(self) -> dict[str, str]:
+        """Return the environment of its processes."""
+        return {
+            "PATH": os.defpath,
+            "HOME": str(self.directory),
+            "PYTHONPATH": str(SOURCE),
+            "YOLOPS_SERVER_SETTINGS": str(self.directory / "server.json"),
+            # Where packages come from is trusted as elsewhere on this machine.
+            **{name: os.environ[name] for name in ("SSL_CERT_FILE",) if name in os.environ},
+            **self.environment,
+        }
 
     def end(self) -> None:
         """End it and what it has started."""
@@ -166,12 +173,16 @@ class Running:
             return True
         return state in "XZ"
 
-    def ask(self, path: str, body: object = None, method: str = "", login: tuple[str, str] = ("admin", "")) -> Any:
+    def ask(
+        self, path: str, body: object = None, method: str = "", login: tuple[str, str] = ("admin", ""), **headers: str
+    ) -> Any:
         """Return what it answers; what it refuses is an error."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"http://127.0.0.1:{self.of.port}{path}", data, method=method or None)
         request.add_header("Content-Type", "application/json")
         request.add_header("Authorization", "Basic " + base64.b64encode(":".join(login).encode()).decode())
+        for name, value in headers.items():
+            request.add_header(name, value)
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read() or b"{}")
 
