@@ -153,6 +153,20 @@ def test_who_may_read_an_experiment_may_not_write_its_traces(contract: Contract)
         assert contract.ask(route, which | values, contract.stranger).status == 403, route
 
 
+def test_nobody_adds_spans_to_a_trace_of_somebody_else(contract: Contract) -> None:
+    trace = with_span(contract, contract.experiment())
+    made = contract.server.ask(f"{API}/experiments/create", {"name": uuid.uuid4().hex}, login=contract.stranger)
+    of_the_stranger = {"x-mlflow-experiment-id": made.json["experiment_id"]}
+    added = spans(trace.removeprefix("tr-"), uuid.uuid4().hex[:16], "added")
+    refused = contract.server.ask("/v1/traces", added, login=contract.stranger, **of_the_stranger)
+    assert (refused.status, "a trace of this ID is in another experiment" in refused.body) == (400, True), refused
+    read = contract.guarded(f"GET {NEW}/get", trace_id=trace)["trace"]["spans"]
+    assert [span["name"] for span in read] == ["root"]
+    own = spans(uuid.uuid4().hex, uuid.uuid4().hex[:16], "root")
+    for _ in range(2):  # a span that is sent again is no other
+        assert contract.server.ask("/v1/traces", own, login=contract.stranger, **of_the_stranger).status == 200
+
+
 def test_each_of_these_endpoints_has_answered(contract: Contract) -> None:
     assert set(ENDPOINTS) - contract.answered == set()
 
@@ -169,11 +183,16 @@ def started(contract: Contract, experiment: str) -> str:
 def with_span(contract: Contract, experiment: str) -> str:
     """Send a span as OpenTelemetry does, after a stranger could not, and return the ID of its trace."""
     number = uuid.uuid4().hex
-    span = {"traceId": number, "spanId": number[:16], "name": "root", "startTimeUnixNano": "1", "endTimeUnixNano": "2"}
-    whole = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+    whole = spans(number, number[:16], "root")
     of = {"x-mlflow-experiment-id": experiment}
     assert contract.server.ask("/v1/traces", whole, login=contract.stranger, **of).status == 403
     assert contract.server.ask("/v1/traces", whole).status == 422
     assert contract.server.ask("/v1/traces", whole, **of).status == 200
     contract.answered.add("POST /v1/traces")
     return f"tr-{number}"
+
+
+def spans(trace: str, number: str, name: str) -> dict[str, Any]:
+    """Return a span of a trace as OpenTelemetry sends it."""
+    span = {"traceId": trace, "spanId": number, "name": name, "startTimeUnixNano": "1", "endTimeUnixNano": "2"}
+    return {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}

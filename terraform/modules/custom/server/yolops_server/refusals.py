@@ -11,6 +11,7 @@ from typing import Any
 LOCATION = "where artifacts are kept is decided by the server: leave artifact_location out"
 # MLflow reads and deletes the data of a trace where these tags say, with the rights of the server.
 TRACE_PLACE, TRACE_ARCHIVE = "mlflow.artifactLocation", "mlflow.trace.archiveLocation"
+ELSEWHERE = "a trace of this ID is in another experiment"
 # Parts that reach further than a login should: webhooks call addresses that a client names, the demo writes and deletes
 # past all permissions, and judges, optimisers and prompts are for jobs and a gateway that this server does not run.
 SWITCHED_OFF = re.compile(
@@ -43,6 +44,7 @@ def install(application: Any, flask_app: Any) -> None:
     # The first of these is asked first.
     application.user_middleware.append(Middleware(_WithoutParts))
     _keep_traces_in_their_place()
+    _keep_spans_out_of_other_traces()
 
 
 def _refuse_contradictions() -> Any:
@@ -125,7 +127,7 @@ def _keep_traces_in_their_place() -> None:
 
     def check_experiment(_: Any, __: Any, trace: Any) -> None:
         if inspect(trace).attrs.experiment_id.history.has_changes():
-            raise MlflowException.invalid_parameter_value("a trace of this ID is in another experiment")
+            raise MlflowException.invalid_parameter_value(ELSEWHERE)
 
     def check_place(_: Any, __: Any, tag: Any) -> None:
         own = rf"mlflow-artifacts:/\d+/traces/{re.escape(tag.request_id)}/artifacts"
@@ -135,3 +137,26 @@ def _keep_traces_in_their_place() -> None:
     for moment in ("before_insert", "before_update"):
         event.listen(SqlTraceTag, moment, check_place)
     event.listen(SqlTraceInfo, "before_update", check_experiment)
+
+
+def _keep_spans_out_of_other_traces() -> None:
+    """Have spans that come by OpenTelemetry go to traces of the experiment that they name, for which MLflow asks.
+
+    It adds them to the trace they name, wherever that is, and nothing tells by then for which experiment they came.
+    """
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.tracking.dbmodels.models import SqlTraceInfo
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    log_spans = SqlAlchemyStore.log_spans
+
+    def checked(store: Any, location: str, spans: list[Any], *more: Any, **named: Any) -> Any:
+        with store.ManagedSessionMaker() as session:
+            there = session.query(SqlTraceInfo.experiment_id).filter(
+                SqlTraceInfo.request_id.in_({span.trace_id for span in spans})
+            )
+            if any(str(experiment) != location for (experiment,) in there):
+                raise MlflowException.invalid_parameter_value(ELSEWHERE)
+        return log_spans(store, location, spans, *more, **named)
+
+    SqlAlchemyStore.log_spans = checked  # type: ignore[assignment, method-assign]
