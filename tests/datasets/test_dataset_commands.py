@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,9 +22,9 @@ from yolops.platform.workspace import Workspace
 
 @pytest.fixture
 def run(tmp_path: Path) -> Any:
-    def typed(*arguments: object) -> Result:
+    def typed(*arguments: object, env: dict[str, str] | None = None) -> Result:
         session = Session(Workspace(tmp_path), as_json=False, verbose=False)
-        return CliRunner().invoke(commands(), [str(item) for item in arguments], obj=session)
+        return CliRunner().invoke(commands(), [str(item) for item in arguments], obj=session, env=env)
 
     return typed
 
@@ -157,3 +158,18 @@ def test_a_contact_sheet_is_drawn_and_never_over_the_data(run: Any, builder: Bui
     assert image.read_bytes() == before
     assert "neither" in str(run("show", builder.root, "--out", tmp_path / "sheet.gif").exception)
     assert "cannot be written" in str(run("show", builder.root, "--out", tmp_path / "no/where.png").exception)
+
+
+def test_a_dataset_is_fetched_and_said_what_it_is(run: Any, builder: Builder, tmp_path: Path) -> None:
+    archive = shutil.make_archive(str(tmp_path / "cells"), "gztar", builder.root)
+    value = json.loads(run("get", archive, "--into", tmp_path / "new", "--json").stdout)
+    assert (value["data"], value["format"], value["images"]) == (
+        str(tmp_path / "new/data.yaml"),
+        "yolo",
+        {"train": 1, "val": 1},
+    )
+    assert "2 classes: cat, dog" in run("get", archive, "--into", tmp_path / "other").stdout
+    assert "exists already" in str(run("get", archive, "--into", tmp_path / "new").exception)
+    assert "not a SHA-256" in str(run("get", archive, "--into", tmp_path / "third", "--sha256", "abc").exception)
+    without_key = run("get", "roboflow:a/b/1", "--into", tmp_path / "third", env={"ROBOFLOW_API_KEY": ""})
+    assert "Roboflow wants a key" in str(without_key.exception)

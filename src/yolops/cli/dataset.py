@@ -9,6 +9,7 @@ import typer
 
 from yolops.cli import dataset_versions
 from yolops.cli.dataset_check import check, counts_table
+from yolops.cli.dataset_get import get
 from yolops.cli.dataset_show import show
 from yolops.cli.dataset_split import split
 from yolops.cli.dataset_stats import stats
@@ -19,13 +20,14 @@ from yolops.datasets.formats import Source, Target
 def commands() -> typer.Typer:
     """Build the commands about datasets."""
     app = typer.Typer(
-        help="Generate, check, convert, divide and keep datasets in YOLO format.",
+        help="Fetch, generate, check, convert, divide and keep datasets in YOLO format.",
         no_args_is_help=True,
         rich_markup_mode=None,
     )
     app.command("sample")(_sample)
     app.command("check")(check)
     app.command("convert")(_convert)
+    app.command("get")(get)
     app.command("split")(split)
     app.command("stats")(stats)
     app.command("show")(show)

@@ -83,7 +83,7 @@ def convert(
         YolopsError: the format is not recognised, the annotations are malformed, or the target exists.
     """
     source, target = source.absolute(), target.absolute()
-    found = source_format or _recognised(source)
+    found = source_format or _needed(source)
     annotations = _READERS[found][1](source)
     if not annotations.images:
         raise YolopsError(f"{source}: no annotated image could be read", "see that the images lie beside annotations")
@@ -105,10 +105,15 @@ def convert(
     return Converted(found, data, annotations.names, MappingProxyType(_counts(annotations)), tuple(findings))
 
 
-def _recognised(source: Path) -> Source:
+def recognise(source: Path) -> Source | None:
+    """Return which format a directory or a file has; None for none that is known."""
+    return next((name for name, (recognises, _) in _READERS.items() if recognises(source)), None)
+
+
+def _needed(source: Path) -> Source:
     if not source.exists():
         raise YolopsError(f"{source}: does not exist", "give the directory of the annotations")
-    found = next((name for name, (recognises, _) in _READERS.items() if recognises(source)), None)
+    found = recognise(source)
     if found is None:
         what = f"{source}: in none of the formats {', '.join(_READERS)}"
         raise YolopsError(
