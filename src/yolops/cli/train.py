@@ -22,7 +22,7 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training images.")] = None,
     imgsz: Annotated[int | None, typer.Option(min=32, help="Pixels of the longer side.")] = None,
     batch: Annotated[float | None, typer.Option(help="Images per step; -1 lets the trainer choose.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, mps, or the number of a GPU.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, mps, or the numbers of GPUs: 0, or 0,1.")] = None,
     seed: Annotated[int | None, typer.Option(help="Makes a training repeatable.")] = None,
     experiment: Annotated[
         str, typer.Option(envvar="MLFLOW_EXPERIMENT_NAME", help="MLflow experiment; the dataset's name if not given.")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from ultralytics.models.rtdetr.train import RTDETRTrainer
 from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.utils import RANK
 from ultralytics.utils.torch_utils import unwrap_model
 
 from yolops.models.yolo_detector.torchvision_repair import ensure_torchvision
@@ -169,7 +170,9 @@ class Recording:
             # One iterator for all epochs is ahead of its generator; a new one costs nothing without worker processes.
             loader.reset()
         if self._state is not None:
-            trainer_state.restore_course(self, unwrap_model(self.model), self._state)
+            trainer_state.restore_gradients(unwrap_model(self.model), self._state)
+            if RANK in {-1, 0}:  # other processes of DDP must not draw the same numbers
+                trainer_state.restore_course(self, self._state)
             self._last_step = self._state["last_step"]
             self._ahead = self._last_step + 1
             self._state = None
@@ -192,3 +195,6 @@ class RecordedDetection(Recording, DetectionTrainer):  # type: ignore[misc, unus
 
 class RecordedRTDETR(Recording, RTDETRTrainer):  # type: ignore[misc, unused-ignore]
     """The trainer of RT-DETR detectors."""
+
+
+KINDS: Mapping[str, Any] = {"detection": RecordedDetection, "rtdetr": RecordedRTDETR}

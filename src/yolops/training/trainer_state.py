@@ -75,13 +75,17 @@ def restore_weights(trainer: Any, model: torch.nn.Module, state: State) -> None:
         saved["fused"] = group.get("fused")  # the device decides it, which may be another one
     trainer.optimizer.load_state_dict(state["optimizer"])
     trainer.scaler.load_state_dict(state["scaler"])
-    trainer.stopper.possible_stop = state["possible_stop"]
 
 
-def restore_course(trainer: Any, model: torch.nn.Module, state: State) -> None:
-    """Give the first epoch what it would have found, right before it begins: everything until then draws at random."""
+def restore_gradients(model: torch.nn.Module, state: State) -> None:
+    """Give the first epoch the gradients that it would have found; ultralytics removes all before it begins."""
     for parameter, gradient in zip(model.parameters(), state["gradients"], strict=False):
         parameter.grad = None if gradient is None else gradient.to(parameter.device)
+
+
+def restore_course(trainer: Any, state: State) -> None:
+    """Give the first epoch the chances that it would have had, right before it begins: all before that draws, too."""
+    trainer.stopper.possible_stop = state["possible_stop"]
     dataset = trainer.train_loader.dataset
     for number in state["mosaic"]:
         dataset.load_image(number)  # which puts it into the buffer

@@ -1,7 +1,7 @@
 """Training with ultralytics: YOLO11 and every other detector that it loads.
 
-Ultralytics is AGPL-3.0 and an extra: only this file and `recording.py` know it. It is imported in `_ultralytics`, after
-the environment says what it may not do: install packages, report usage, run code from checkpoints.
+Ultralytics is AGPL-3.0 and an extra: only this file, `recording.py` and `rank.py` know it. It is imported in
+`_ultralytics` after the environment says what it may not do: install packages, report usage, run code of checkpoints.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from yolops.errors import UsageError, YolopsError
 from yolops.imports import importing
 from yolops.models.yolo_detector.torchvision_repair import ensure_torchvision
+from yolops.training.ranks import train_in_ranks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,7 +45,7 @@ PACKAGES = ("ultralytics-opencv-headless", "ultralytics", "torch", "torchvision"
 
 
 class UltralyticsTrainer:
-    """Trains detectors with ultralytics, in this process.
+    """Trains detectors with ultralytics, in this process, or on several GPUs in one for each.
 
     Args:
         config_directory: where ultralytics keeps its own settings; private, so that a person's own stay untouched.
@@ -64,8 +65,9 @@ class UltralyticsTrainer:
         for name in arguments:
             if name in OURS:
                 raise UsageError(f"--{name}: yolops sets it itself", OURS[name])
-        if "," in str(arguments.get("device", "")):
-            raise UsageError("--device: this release trains on one device", "name one, such as --device 0")
+        batch = arguments.get("batch")
+        if "," in str(arguments.get("device", "")) and isinstance(batch, int | float) and batch < 1:
+            raise UsageError("--batch: on several GPUs the trainer cannot choose it", "give a number of images")
         self._ultralytics()
         from ultralytics.cfg import get_cfg
         from ultralytics.utils.torch_utils import select_device
@@ -87,9 +89,9 @@ class UltralyticsTrainer:
             self._find_model(start)
 
     def train(self, spec: TrainSpec, observer: Observer) -> Trained:
-        """Train in this process; ultralytics' own output goes to stderr."""
+        """Train; ultralytics' own output goes to stderr, or to a log where several processes train."""
         self._ultralytics()
-        from yolops.training.recording import RecordedDetection, RecordedRTDETR
+        from yolops.training.recording import KINDS
 
         facts: dict[str, str] = {}
         overrides = dict(spec.arguments) | {"data": str(spec.data), "save_dir": str(spec.directory)}
@@ -97,12 +99,15 @@ class UltralyticsTrainer:
             overrides |= {"resume": str(spec.resume_from), "model": str(spec.resume_from)}
         else:
             overrides["model"], facts["yolops.weights"] = self.start_of(spec.model, spec.weights_directory)
-        recorded = RecordedRTDETR if "rtdetr" in str(overrides["model"]).lower() else RecordedDetection
+        kind = "rtdetr" if "rtdetr" in str(overrides["model"]).lower() else "detection"
         with _errors_of_training(spec), contextlib.redirect_stdout(sys.stderr):
-            trainer = recorded(overrides=overrides)
+            trainer = KINDS[kind](overrides=overrides)
+            if trainer.ddp:  # several GPUs
+                task = {"kind": kind, "overrides": {**overrides, "device": trainer.args.device}, "facts": facts}
+                return train_in_ranks(spec.directory, task | {"threads": self._threads}, trainer.world_size, observer)
             trainer.observe(observer, facts, self._threads)
             trainer.train()
-            return trainer.outcome()
+            return cast("Trained", trainer.outcome())
 
     def _ultralytics(self) -> None:
         """Import ultralytics with everything switched off that reaches out of this machine or runs foreign code."""
