@@ -33,6 +33,7 @@ module "training" {
   private_subnet_ids      = module.network.private_subnet_ids
   kms_key_arn             = var.kms_key_arn
   tracking_statement_arns = module.studio[*].mlflow_arn
+  login_secret_arns       = module.custom[*].jobs_secret_arn
   github_repository       = var.github_repository
 }
 

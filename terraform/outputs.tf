@@ -45,6 +45,16 @@ output "dataset_uri" {
   value       = "s3://${module.storage.bucket_name}/datasets"
 }
 
+output "training_login_secret_arn" {
+  description = "Secret with the login of training jobs to MLflow; null in studio mode, where their role is their login."
+  value       = one(module.custom[*].jobs_secret_arn)
+}
+
+output "training_secrets_endpoint" {
+  description = "Address of Secrets Manager for training jobs, inside the VPC; null in studio mode."
+  value       = one(module.custom[*].secrets_endpoint)
+}
+
 output "training_role_arn" {
   description = "Role of training jobs."
   value       = module.training.role_arn

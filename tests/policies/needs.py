@@ -16,6 +16,7 @@ from tests.policies.rendering import (
     EC2,
     HERE,
     HOST,
+    JOBS_SECRET,
     KEY,
     LOGS,
     PROJECT,
@@ -85,9 +86,12 @@ JOB_LOGS = f"{LOGS}:/aws/sagemaker/TrainingJobs:log-stream:"
 JOB_STREAM = f"{JOB_LOGS}{PROJECT}-train-1/algo-1-1700000000"
 SERVER_LOGS, STUDIO_LOGS = f"{LOGS}:/{PROJECT}/mlflow:log-stream:", f"{LOGS}:/aws/sagemaker/studio:log-stream:"
 INTERFACE = f"{EC2}:network-interface/eni-0new"
+OWN_IMAGES = f"arn:aws:ecr:{HERE}:repository/{PROJECT}-training"
+AWS_IMAGES = f"arn:aws:ecr:{HERE.split(':')[0]}:763104351884:repository/pytorch-training"
 IMAGES = "ecr: BatchCheckLayerAvailability BatchGetImage GetDownloadUrlForLayer"
 SAGEMAKER = f"arn:aws:sagemaker:{HERE}"
 JOB_NAME = f"{SAGEMAKER}:training-job/{PROJECT}-train-1"
+OTHER_SECRET = f"arn:aws:secretsmanager:{HERE}:secret:{PROJECT}-mlflow-jobs-of-others-AbCdEf"
 DATABASE, INSTANCE = f"arn:aws:rds:{HERE}:db:{PROJECT}-mlflow", f"{EC2}:instance/i-0abc"
 
 # From the first metric to the alias of the model (src/yolops/tracking, src/yolops/models).
@@ -114,8 +118,7 @@ TRAINING = [
     *on(JOB_LOGS, "logs: CreateLogGroup DescribeLogStreams"),
     *on(JOB_STREAM, "logs: CreateLogStream PutLogEvents"),
     *on("*", "cloudwatch: PutMetricData", cloudwatch__namespace="/aws/sagemaker/TrainingJobs"),
-    *on(f"arn:aws:ecr:{HERE}:repository/{PROJECT}-training", IMAGES),
-    *on(f"arn:aws:ecr:{HERE.split(':')[0]}:763104351884:repository/pytorch-training", IMAGES),
+    *[one for place in (OWN_IMAGES, AWS_IMAGES) for one in on(place, IMAGES)],
     *on("*", "ecr: GetAuthorizationToken"),
     *on("*", "ec2: DescribeDhcpOptions DescribeNetworkInterfaces DescribeSecurityGroups DescribeSubnets DescribeVpcs"),
     *[
@@ -219,6 +222,16 @@ DEPLOY = [
     ),
     *on("*", "ec2: DescribeInstances DescribeVpcs"),
     *on("*", "ecr: GetAuthorizationToken"),
+    # A training job, looked at before it is started (src/yolops/diagnosis/training_job.py).
+    *on("*", "pricing: GetProducts"),
+    *on(f"{ROLE}/{PROJECT}-training", "iam: GetRole"),
+    *[one for place in (OWN_IMAGES, AWS_IMAGES) for one in on(place, "ecr: DescribeImages")],
+    *on("*", "servicequotas: ListServiceQuotas"),
+    *on("*", "ec2: DescribeRouteTables DescribeSecurityGroups DescribeVpcEndpoints"),
+    *on(JOBS_SECRET, "secretsmanager: GetSecretValue"),
+    *on(JOB_NAME, "sagemaker: AddTags"),
+    *[one for key in ("code/1.tar", "models/1/a.pt", "packages/1/a.whl") for one in on(f"{BUCKET}/jobs/{key}", WRITE)],
+    *[one for place in (DATASET, PACK) for one in on(place, f"{READ} PutObject")],
 ]
 GITHUB = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
 ISSUER = "token.actions.githubusercontent.com"
@@ -232,9 +245,15 @@ def github(subject: str, audience: str = "sts.amazonaws.com") -> Request:
 # deployment and role: what it needs
 NEEDS = {
     ("custom", f"{PROJECT}-training"): Needs(
-        TRAINING,
+        [*TRAINING, *on(JOBS_SECRET, "secretsmanager: GetSecretValue")],
         assumed_by("sagemaker.amazonaws.com"),
-        never=[*NOT_TRAINING, *on(BACKUP, ALL_OF_OBJECTS), *listing("backups/")],
+        # Nor the passwords of the server, and no other secret that is called like the login of jobs.
+        never=[
+            *NOT_TRAINING,
+            *[one for secret in (SECRET, OTHER_SECRET) for one in on(secret, "secretsmanager: GetSecretValue")],
+            *on(BACKUP, ALL_OF_OBJECTS),
+            *listing("backups/"),
+        ],
     ),
     ("custom", f"{PROJECT}-mlflow-server"): Needs(
         [

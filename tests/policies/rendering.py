@@ -31,6 +31,7 @@ DOMAIN = "d-abcdefghijkl"
 APP = f"arn:aws:sagemaker:{HERE}:mlflow-app/app-ABCDEFGHIJKL"
 SERVER = f"arn:aws:sagemaker:{HERE}:mlflow-tracking-server/{PROJECT}-mlflow"
 SECRET = f"arn:aws:secretsmanager:{HERE}:secret:{PROJECT}-mlflow-AbCdEf"
+JOBS_SECRET = f"arn:aws:secretsmanager:{HERE}:secret:{PROJECT}-mlflow-jobs-GhIjKl"
 LOGS = f"arn:aws:logs:{HERE}:log-group"
 EC2 = f"arn:aws:ec2:{HERE}"
 ZONE, HOST = "Z0", "mlflow.example.com"
@@ -60,6 +61,8 @@ NAMES: dict[str, dict[str, Any]] = {
         for column, zone in enumerate("ab")
     },
     "module.custom[0].aws_secretsmanager_secret.server": {"arn": SECRET, "id": SECRET},
+    "module.custom[0].aws_secretsmanager_secret.jobs": {"arn": JOBS_SECRET, "id": JOBS_SECRET},
+    "module.custom[0].aws_vpc_endpoint.secrets": {"dns_entry": [{"dns_name": "vpce-1", "hosted_zone_id": "Z1"}]},
     "module.custom[0].aws_cloudwatch_log_group.server": {"arn": f"{LOGS}:/{PROJECT}/mlflow"},
     "module.custom[0].aws_instance.server": {"arn": f"{EC2}:instance/i-0abc", "id": "i-0abc"},
     "module.custom[0].aws_db_instance.database": {"arn": f"arn:aws:rds:{HERE}:db:{PROJECT}-mlflow"},

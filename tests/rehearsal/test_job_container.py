@@ -16,6 +16,12 @@ import json, os, sys
 print(json.dumps({"here": os.getcwd(), "model": os.environ["SM_MODEL_DIR"], "mine": os.environ["CHECKPOINTS"],
                   "path": sys.argv[2], "foreign": os.environ.get("FOREIGN_SECRET")}))
 """
+LOOK_AT_ADDRESSES = """
+import json, os
+print(json.dumps({name: os.environ[name] for name in ("MLFLOW_TRACKING_URI", "OTHER", "AWS_ENDPOINT_URL")}
+                 | {"secrets": os.environ.get("AWS_ENDPOINT_URL_SECRETS_MANAGER")}))
+"""
+REACHED = {"10.20.1.2": "127.77.1.2"}
 LEAVES_ONE = """
 import os, subprocess, sys
 # As a program of ours is started in the background: with a mark of its own.
@@ -37,11 +43,11 @@ def job(**more: Any) -> dict[str, Any]:
     }
 
 
-def started(directory: Path, script: str) -> JobContainer:
-    container = JobContainer(directory, "http://127.0.0.1:1", "us-east-1", isolated=False)
-    container.lay_out(job())
+def started(directory: Path, script: str, **more: Any) -> JobContainer:
+    container = JobContainer(directory, "http://127.0.0.1:1", "us-east-1", isolated=False, addresses=REACHED)
+    container.lay_out(job(**more))
     (container.ml / "code" / "train.py").write_text(script, encoding="utf-8")
-    container.start(job(), "arn:aws:sagemaker:us-east-1:1:training-job/job")
+    container.start(job(**more), "arn:aws:sagemaker:us-east-1:1:training-job/job")
     return container
 
 
@@ -62,6 +68,22 @@ def test_what_names_opt_ml_names_the_directory_of_the_job(tmp_path: Path, monkey
     assert parameters["out"] == f"{ml}/model/best.pt"
 
 
+def test_what_only_a_vpc_knows_leads_to_what_stands_for_it_here(tmp_path: Path) -> None:
+    given = {
+        "MLFLOW_TRACKING_URI": "https://10.20.1.2:5000",
+        "OTHER": "https://10.20.1.20:5000",
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER": "https://vpce-1.secretsmanager.us-east-1.vpce.amazonaws.com",
+    }
+    container = started(tmp_path, LOOK_AT_ADDRESSES, Environment=given)
+    wait_for(container.exit_code, 0)
+    assert json.loads(container.log.read_text(encoding="utf-8")) == {
+        "MLFLOW_TRACKING_URI": "https://127.77.1.2:5000",
+        "OTHER": "https://10.20.1.20:5000",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        "secrets": None,
+    }
+
+
 def test_what_a_job_leaves_behind_is_ended_with_it(tmp_path: Path) -> None:
     container = started(tmp_path, LEAVES_ONE)
     wait_for(container.exit_code, 0)
@@ -71,7 +93,7 @@ def test_what_a_job_leaves_behind_is_ended_with_it(tmp_path: Path) -> None:
 
 
 def test_a_signal_is_counted_as_a_shell_does_and_a_command_that_is_not_there_says_so(tmp_path: Path) -> None:
-    container = JobContainer(tmp_path, "http://127.0.0.1:1", "us-east-1", isolated=False)
+    container = JobContainer(tmp_path, "http://127.0.0.1:1", "us-east-1", isolated=False, addresses=REACHED)
     wait = "import time\nprint('up', flush=True)\ntime.sleep(300)"
     container.lay_out(job())
     container.start(job(AlgorithmSpecification={"ContainerEntrypoint": [sys.executable, "-c", wait]}), "arn")

@@ -34,6 +34,7 @@ class Outputs:
         dataset_uri: where datasets are kept.
         training_tracking_uri: the same as `tracking_uri` for a training job, inside the network.
         training_login_secret_arn: the login with which a training job enters MLflow; empty where it needs none.
+        training_secrets_endpoint: where a training job asks for it, inside the network.
         training_role_arn: what a training job may do.
         training_image_repository: where a training job's image is kept.
         training_image_registry: where AWS keeps its own images for training jobs.
@@ -63,6 +64,7 @@ class Outputs:
     dataset_uri: str = ""
     training_tracking_uri: str = ""
     training_login_secret_arn: str = ""
+    training_secrets_endpoint: str = ""
     training_role_arn: str = ""
     training_image_repository: str = ""
     training_image_registry: str = ""

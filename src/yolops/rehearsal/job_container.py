@@ -41,18 +41,20 @@ class JobContainer:
         url: the address of the simulated AWS.
         region: the region of the job.
         isolated: whether it has namespaces of its own.
+        addresses: where what has an address in a simulated VPC is reached from here.
 
     Attributes:
         ml: /opt/ml, as it is reached from here.
         log: what it prints.
     """
 
-    def __init__(self, directory: Path, url: str, region: str, *, isolated: bool) -> None:
+    def __init__(self, directory: Path, url: str, region: str, *, isolated: bool, addresses: Mapping[str, str]) -> None:
         self._directory = directory
         self._described = directory / "container.json"
         self._url = url
         self._region = region
         self._isolated = isolated
+        self._addresses = addresses
         self._identity: running_processes.ProcessIdentity | None = None
         self.ml = directory / "ml"
         self.log = directory / "log"
@@ -77,7 +79,7 @@ class JobContainer:
         # A script that asks pip for what is not here fails, rather than change the packages of this machine.
         environ = {**image, "PYTHONUNBUFFERED": "1", "PIP_NO_INDEX": "1"}
         enter(environ, self._url, self._region)
-        environ |= job_contract.environment(dict(job), arn, os.cpu_count() or 1)
+        environ |= self._reachable(job_contract.environment(dict(job), arn, os.cpu_count() or 1))
         described = {
             "directory": self._placed(f"{ML}/code"),
             "environment": {name: self._placed(value) for name, value in environ.items()},
@@ -123,6 +125,13 @@ class JobContainer:
         """Delete everything but the log."""
         shutil.rmtree(self.ml, ignore_errors=True)
         self._described.unlink(missing_ok=True)
+
+    def _reachable(self, environ: dict[str, str]) -> dict[str, str]:
+        """Return variables without what only a VPC knows: private addresses, and endpoints of AWS inside of it."""
+        found = {name: value for name, value in environ.items() if not name.startswith("AWS_ENDPOINT_URL")}
+        for private, here in self._addresses.items():
+            found = {name: value.replace(f"//{private}:", f"//{here}:") for name, value in found.items()}
+        return found
 
     def _placed(self, text: str) -> str:
         return text if self._isolated else text.replace(ML, str(self.ml))

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from moto.ec2.models import ec2_backends
+
 from yolops.aws import Aws
+from yolops.rehearsal.addresses import reachable
+from yolops.rehearsal.backends import backends_of
 from yolops.rehearsal.job_container import JobContainer, has_namespaces
 from yolops.rehearsal.job_run import INTERNAL_ERROR, JobRun
 from yolops.rehearsal.training_jobs import living_jobs, move
@@ -46,7 +50,12 @@ class RunningJobs:
                 continue
             directory = self._directory / region / job.fields["TrainingJobName"]
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            container = JobContainer(directory, self._url, region, isolated=has_namespaces())
+            addresses = {
+                str(instance.private_ip): address
+                for backend in backends_of(ec2_backends)
+                for instance, address in reachable(backend)
+            }
+            container = JobContainer(directory, self._url, region, isolated=has_namespaces(), addresses=addresses)
             run = JobRun(job, container, Aws(region), self._turns)
             self._runs[job.arn] = run
             run.start()

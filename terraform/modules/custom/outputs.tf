@@ -32,6 +32,16 @@ output "server_secret_arn" {
   value       = aws_secretsmanager_secret.server.arn
 }
 
+output "jobs_secret_arn" {
+  description = "Secret with the login of training jobs."
+  value       = aws_secretsmanager_secret.jobs.arn
+}
+
+output "secrets_endpoint" {
+  description = "Address of Secrets Manager inside the VPC, for training jobs."
+  value       = "https://${aws_vpc_endpoint.secrets.dns_entry[0].dns_name}"
+}
+
 output "log_group_name" {
   description = "Log group of the server."
   value       = aws_cloudwatch_log_group.server.name

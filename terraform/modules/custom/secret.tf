@@ -16,7 +16,7 @@ resource "aws_secretsmanager_secret" "server" {
 }
 
 ephemeral "aws_secretsmanager_random_password" "server" {
-  for_each = toset(["database", "admin", "session", "authority"])
+  for_each = toset(["database", "admin", "session", "authority", "jobs"])
 
   # Depends on the secret on purpose: a plan that has no secret to fill yet makes no passwords either.
   password_length     = length(aws_secretsmanager_secret.server.arn) > 0 ? 40 : 0

@@ -14,6 +14,7 @@ locals {
     elasticloadbalancing = "DescribeListenerAttributes DescribeListeners DescribeLoadBalancerAttributes DescribeLoadBalancers DescribeTags DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth"
     iam                  = "ListOpenIDConnectProviders"
     logs                 = "DescribeLogGroups"
+    pricing              = "GetProducts"
     rds                  = "DescribeDBInstances DescribeDBSnapshots"
     route53              = "GetChange ListHostedZones ListHostedZonesByName"
     sagemaker            = "ListApps ListDomains ListMlflowApps ListMlflowTrackingServers ListSpaces ListStudioLifecycleConfigs ListTrainingJobs ListUserProfiles"
@@ -27,18 +28,20 @@ locals {
   # Making, changing and taking away what carries the name of the project.
   deploy_named = {
     platform = {
-      "budgets::budget/P-*"                            = "ListTagsForResource ModifyBudget TagResource UntagResource ViewBudget"
-      "cloudtrail:*:trail/P-*"                         = "AddTags CreateTrail DeleteTrail GetEventSelectors GetTrail GetTrailStatus ListTags PutEventSelectors RemoveTags StartLogging StopLogging UpdateTrail"
-      "cloudwatch:*:alarm:P-*"                         = "DeleteAlarms ListTagsForResource PutMetricAlarm TagResource UntagResource"
-      "cloudwatch::dashboard/P-*"                      = "DeleteDashboards GetDashboard PutDashboard"
-      "ecr:*:repository/P-*"                           = "BatchCheckLayerAvailability BatchDeleteImage BatchGetImage CompleteLayerUpload CreateRepository DeleteLifecyclePolicy DeleteRepository DescribeImages DescribeRepositories GetLifecyclePolicy InitiateLayerUpload ListTagsForResource PutImage PutImageScanningConfiguration PutLifecyclePolicy TagResource UntagResource UploadLayerPart"
-      "logs:*:log-group:/P/*"                          = "AssociateKmsKey CreateLogGroup DeleteLogGroup DeleteMetricFilter DescribeMetricFilters ListTagsForResource PutMetricFilter PutRetentionPolicy TagResource UntagResource"
-      "logs:*:log-group:/aws/rds/instance/P-*"         = "CreateLogGroup DeleteLogGroup ListTagsForResource PutRetentionPolicy TagResource UntagResource"
-      "logs:*:log-group:/aws/sagemaker/TrainingJobs:*" = "DescribeLogStreams GetLogEvents"
-      "secretsmanager:*:secret:P-*"                    = "CreateSecret DeleteSecret DescribeSecret GetResourcePolicy GetSecretValue PutSecretValue RestoreSecret TagResource UntagResource UpdateSecret"
-      "sns:*:P-*"                                      = "CreateTopic DeleteTopic GetTopicAttributes ListSubscriptionsByTopic ListTagsForResource SetTopicAttributes Subscribe TagResource Unsubscribe UntagResource"
-      "ssm:*:parameter/P/*"                            = "AddTagsToResource DeleteParameter GetParameter GetParameters ListTagsForResource PutParameter RemoveTagsFromResource"
-      "ssm:*:parameter/P"                              = "GetParametersByPath"
+      "budgets::budget/P-*"       = "ListTagsForResource ModifyBudget TagResource UntagResource ViewBudget"
+      "cloudtrail:*:trail/P-*"    = "AddTags CreateTrail DeleteTrail GetEventSelectors GetTrail GetTrailStatus ListTags PutEventSelectors RemoveTags StartLogging StopLogging UpdateTrail"
+      "cloudwatch:*:alarm:P-*"    = "DeleteAlarms ListTagsForResource PutMetricAlarm TagResource UntagResource"
+      "cloudwatch::dashboard/P-*" = "DeleteDashboards GetDashboard PutDashboard"
+      "ecr:*:repository/P-*"      = "BatchCheckLayerAvailability BatchDeleteImage BatchGetImage CompleteLayerUpload CreateRepository DeleteLifecyclePolicy DeleteRepository DescribeImages DescribeRepositories GetLifecyclePolicy InitiateLayerUpload ListTagsForResource PutImage PutImageScanningConfiguration PutLifecyclePolicy TagResource UntagResource UploadLayerPart"
+      # AWS's own training images, which are in another account
+      "ecr:${local.region}:${local.image_account}:repository/pytorch-training" = "DescribeImages"
+      "logs:*:log-group:/P/*"                                                  = "AssociateKmsKey CreateLogGroup DeleteLogGroup DeleteMetricFilter DescribeMetricFilters ListTagsForResource PutMetricFilter PutRetentionPolicy TagResource UntagResource"
+      "logs:*:log-group:/aws/rds/instance/P-*"                                 = "CreateLogGroup DeleteLogGroup ListTagsForResource PutRetentionPolicy TagResource UntagResource"
+      "logs:*:log-group:/aws/sagemaker/TrainingJobs:*"                         = "DescribeLogStreams GetLogEvents"
+      "secretsmanager:*:secret:P-*"                                            = "CreateSecret DeleteSecret DescribeSecret GetResourcePolicy GetSecretValue PutSecretValue RestoreSecret TagResource UntagResource UpdateSecret"
+      "sns:*:P-*"                                                              = "CreateTopic DeleteTopic GetTopicAttributes ListSubscriptionsByTopic ListTagsForResource SetTopicAttributes Subscribe TagResource Unsubscribe UntagResource"
+      "ssm:*:parameter/P/*"                                                    = "AddTagsToResource DeleteParameter GetParameter GetParameters ListTagsForResource PutParameter RemoveTagsFromResource"
+      "ssm:*:parameter/P"                                                      = "GetParametersByPath"
     }
 
     modes = {

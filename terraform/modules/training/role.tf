@@ -156,6 +156,16 @@ data "aws_iam_policy_document" "training" {
   }
 
   dynamic "statement" {
+    for_each = length(var.login_secret_arns) == 0 ? [] : [var.login_secret_arns]
+
+    content {
+      sid       = "Login"
+      actions   = ["secretsmanager:GetSecretValue"]
+      resources = statement.value
+    }
+  }
+
+  dynamic "statement" {
     for_each = length(var.tracking_statement_arns) == 0 ? [] : [var.tracking_statement_arns]
 
     content {

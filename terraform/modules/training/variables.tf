@@ -48,6 +48,13 @@ variable "tracking_statement_arns" {
   nullable    = false
 }
 
+variable "login_secret_arns" {
+  type        = list(string)
+  description = "ARNs of the secrets with the login of jobs to MLflow; none in studio mode."
+  default     = []
+  nullable    = false
+}
+
 variable "github_repository" {
   type        = string
   description = "GitHub repository (`owner/name`) that may deploy; none when empty."

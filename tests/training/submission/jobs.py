@@ -21,6 +21,7 @@ PLATFORM = Outputs(
     dataset_uri="s3://cells-data/datasets",
     training_tracking_uri="https://10.20.1.2:5000",
     training_login_secret_arn=SECRET,
+    training_secrets_endpoint="https://vpce-1.secretsmanager.eu-central-1.vpce.amazonaws.com",
     training_role_arn="arn:aws:iam::123456789012:role/cells-training",
     training_image_repository="123456789012.dkr.ecr.eu-central-1.amazonaws.com/cells-training",
     training_image_registry="763104351884.dkr.ecr.eu-central-1.amazonaws.com",
@@ -30,7 +31,14 @@ PLATFORM = Outputs(
     vpc_id="vpc-1",
 )
 APP = "arn:aws:sagemaker:eu-central-1:123456789012:mlflow-app/app-1"
-STUDIO = replace(PLATFORM, mode=Mode.STUDIO, tracking_uri=APP, training_tracking_uri=APP, training_login_secret_arn="")
+STUDIO = replace(
+    PLATFORM,
+    mode=Mode.STUDIO,
+    tracking_uri=APP,
+    training_tracking_uri=APP,
+    training_login_secret_arn="",
+    training_secrets_endpoint="",
+)
 REQUEST = JobRequest(
     run_id="0123456789abcdef0123456789abcdef",
     experiment="blood cells",

@@ -58,6 +58,7 @@ def test_a_login_is_named_and_never_given_and_managed_mlflow_needs_none() -> Non
         "MLFLOW_TRACKING_URI": "https://10.20.1.2:5000",
         "YOLOPS_BUCKET": "cells-data",
         "YOLOPS_LOGIN_SECRET_ARN": SECRET,
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER": "https://vpce-1.secretsmanager.eu-central-1.vpce.amazonaws.com",
     }
     assert job(outputs=STUDIO).environment == {"MLFLOW_TRACKING_URI": STUDIO.tracking_uri}
 

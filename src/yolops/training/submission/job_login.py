@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from yolops.errors import YolopsError
 from yolops.platform.access import Credentials, kept_login
 from yolops.tracking.rest import LoginError, MlflowRest, NotFoundError
-from yolops.tracking.users import add_user, find_thing, grant, remove_user, who_asks
+from yolops.tracking.users import add_user, find_thing, grant, list_users, set_password, who_asks
 
 if TYPE_CHECKING:
     from yolops.aws import Aws
@@ -51,9 +51,10 @@ def ensure_user(rest: MlflowRest, access: Access, login: Credentials) -> None:
                 f"MLflow does not know the jobs of this platform yet (user {login.username!r})",
                 "let an administrator start the first job; or yolops up, then try again",
             ) from None
-        with suppress(NotFoundError):  # it may be there with a password from before
-            remove_user(rest, login.username)
-        add_user(rest, login.username, login.password, admin=False)
+        if any(user.name == login.username for user in list_users(rest)):
+            set_password(rest, login.username, login.password)  # Terraform has made a new one
+        else:
+            add_user(rest, login.username, login.password, admin=False)
 
 
 def let_train(rest: MlflowRest, login: Credentials, experiment: str, model: str) -> None:

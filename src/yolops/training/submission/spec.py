@@ -22,6 +22,8 @@ REPOSITORY = "pytorch-training"
 GPU_TAG, CPU_TAG = "2.9.0-gpu-py312-cu130-ubuntu22.04-sagemaker", "2.9.0-cpu-py312-ubuntu22.04-sagemaker"
 CODE, PACKAGES = "code", "packages"
 JOBS = "jobs"
+# boto3's own variable for this service.
+SECRETS_ENDPOINT = "AWS_ENDPOINT_URL_SECRETS_MANAGER"
 CHECKPOINTS = "/opt/ml/checkpoints"
 # One line for `sh -c`: `exec`, because only the main process hears SIGTERM. pip compiles what it installs; here only a
 # part of that is imported, once.
@@ -205,6 +207,7 @@ def plan_job(
     environment = {TRACKING_URI: outputs.training_tracking_uri or outputs.tracking_uri}
     if outputs.mode is Mode.CUSTOM:
         environment |= {BUCKET: outputs.bucket_name, LOGIN: outputs.training_login_secret_arn}
+        environment[SECRETS_ENDPOINT] = outputs.training_secrets_endpoint
     return JobSpec(
         name=name,
         request=request,
@@ -221,7 +224,7 @@ def plan_job(
         channels={channel: f"{bucket}/{key}" for channel, key in keys.items() if key},
         output_uri=f"{bucket}/{JOBS}",
         checkpoint_uri=f"{own}/checkpoints",
-        environment=environment,
+        environment={name: value for name, value in environment.items() if value},
         tags={
             "Project": outputs.project_name,
             "yolops:experiment": _tag(request.experiment),
