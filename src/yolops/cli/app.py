@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from yolops import __version__
-from yolops.cli import backup, dataset, jobs, models, rehearsal, runs, train, users
+from yolops.cli import backup, dataset, jobs, models, rehearsal, runs, train, tune, users
 from yolops.cli.demo import demo
 from yolops.cli.destroy import destroy
 from yolops.cli.doctor import doctor
@@ -48,6 +48,7 @@ def application() -> typer.Typer:
     app.command()(recover)
     app.command()(ui)
     app.command(context_settings=train.PASS_THROUGH)(train.train)
+    app.command(context_settings=train.PASS_THROUGH)(tune.tune)
     app.command()(demo)
     app.add_typer(dataset.commands(), name="dataset")
     app.add_typer(runs.commands(), name="runs")

@@ -81,13 +81,13 @@ _TAGS = ("yolops.error", "yolops.epochs", "yolops.directory", "mlflow.source.git
 def _sync(context: typer.Context, as_json: Json = False) -> None:
     """Send what MLflow does not have yet of runs that ended while it was away."""
     from yolops.errors import YolopsError
-    from yolops.training.run_directory import RUNS, all_runs
+    from yolops.training.run_directory import RUNS, all_spools
     from yolops.training.sending import send_what_waits, wait_until_delivered
 
     session = session_of(context)
     console = session.console(as_json=as_json)
     access = session.access(session.enter(session.outputs(), console))
-    senders = send_what_waits([run.spool for run in all_runs(session.workspace.root / RUNS)], access)
+    senders = send_what_waits(all_spools(session.workspace.root / RUNS), access)
     with console.working(f"sending {len(senders)} runs ..."):
         done = [wait_until_delivered(spool, sender, access, console.note) for spool, sender in senders]
     runs = [spool.progress().run_id for spool, _ in senders]

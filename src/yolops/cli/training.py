@@ -99,14 +99,19 @@ def threads(wanted: str, cores: int) -> int:
     return max(int(wanted), 1) if wanted.isdecimal() else min(cores, MOST_THREADS)
 
 
+def trainer_of(session: Session) -> UltralyticsTrainer:
+    """Return what trains in this workspace."""
+    return UltralyticsTrainer(
+        session.workspace.create_state() / "ultralytics",
+        verbose=session.verbose,
+        threads=threads(os.environ.get("OMP_NUM_THREADS", ""), os.cpu_count() or 1),
+    )
+
+
 def _training(session: Session, console: Console) -> TrainingSession:
     workspace = session.workspace
     return TrainingSession(
-        UltralyticsTrainer(
-            workspace.create_state() / "ultralytics",
-            verbose=session.verbose,
-            threads=threads(os.environ.get("OMP_NUM_THREADS", ""), os.cpu_count() or 1),
-        ),
+        trainer_of(session),
         lambda: session.enter(session.connect(console), console),
         runs=workspace.root / RUNS,
         weights=workspace.state / "weights",

@@ -115,10 +115,10 @@ def _up_here(session: Session, console: Console, port: int | None) -> None:
 
 
 def _send_what_waits(session: Session, console: Console, access: Access) -> None:
-    from yolops.training.run_directory import RUNS, all_runs
+    from yolops.training.run_directory import RUNS, all_spools
     from yolops.training.sending import send_what_waits
 
-    waiting = send_what_waits([run.spool for run in all_runs(session.workspace.root / RUNS)], access)
+    waiting = send_what_waits(all_spools(session.workspace.root / RUNS), access)
     if waiting:
         console.note(
             f"{len(waiting)} runs that ended while MLflow was away are being sent; wait for them: yolops runs sync"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from yolops import process
 from yolops.diagnosis.check import Check, Notes, Seen, Skip
 from yolops.errors import YolopsError
-from yolops.training.run_directory import RUNS, all_runs
+from yolops.training.run_directory import RUNS, all_spools
 from yolops.training.sending import is_waiting
 
 if TYPE_CHECKING:
@@ -121,16 +121,16 @@ def written(directory: Path, fix: str) -> Seen:
 
 def runs_not_sent(here: Here) -> Seen:
     """MLflow has all of every training that has ended."""
-    runs = all_runs(here.workspace / RUNS)
-    waiting = [run for run in runs if is_waiting(run.spool)]
+    spools = all_spools(here.workspace / RUNS)
+    waiting = [spool for spool in spools if is_waiting(spool)]
     notes = Notes(str(here.workspace / RUNS))
     if waiting:
-        names = ", ".join(run.path.name for run in waiting[:MOST_NAMES])
+        names = ", ".join(spool.directory.parent.name for spool in waiting[:MOST_NAMES])
         more = f" and {len(waiting) - MOST_NAMES} more" if len(waiting) > MOST_NAMES else ""
-        trouble = next((run.spool.progress().trouble for run in waiting if run.spool.progress().trouble), "")
+        trouble = next((spool.progress().trouble for spool in waiting if spool.progress().trouble), "")
         why = f"; last seen: {trouble}" if trouble else ""
         notes.warning("runs-not-sent", f"MLflow does not have all of {names}{more}{why}", "yolops runs sync")
-    return notes.seen(f"{len(runs)} trainings, {len(runs) - len(waiting)} sent or under way")
+    return notes.seen(f"{len(spools)} runs, {len(spools) - len(waiting)} sent or under way")
 
 
 def gpu(here: Here) -> Seen:

@@ -17,20 +17,13 @@ from ultralytics.utils.torch_utils import unwrap_model
 
 from yolops.models.yolo_detector.torchvision_repair import ensure_torchvision
 from yolops.training import trainer_state
-from yolops.training.trainer import Trained
+from yolops.training.trainer import METRICS, Trained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from yolops.training.trainer import Observer
-
-RESULTS = {
-    "precision": "metrics/precision(B)",
-    "recall": "metrics/recall(B)",
-    "mAP50": "metrics/mAP50(B)",
-    "mAP50-95": "metrics/mAP50-95(B)",
-}
 
 
 class Recording:
@@ -137,7 +130,7 @@ class Recording:
             epochs=int(self.epoch) + 1,
             best=self._best(),
             last=self.last,
-            metrics={name: float(self.metrics.get(key, 0.0)) for name, key in RESULTS.items()},
+            metrics={name: float(self.metrics.get(key, 0.0)) for name, key in METRICS.items()},
             per_class=per_class,
         )
 

@@ -37,6 +37,7 @@ class TrainRequest:
         name: name of the run.
         register_as: name of the registered model; empty for none.
         alias: alias of the registered version; empty for none.
+        tags: what else the run says of itself, such as the run that it is a part of.
     """
 
     data: str
@@ -46,6 +47,7 @@ class TrainRequest:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     register_as: str = ""
     alias: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class RunDirectory:
         """
         try:
             parent.mkdir(parents=True, exist_ok=True)
-            path = _make_unique(parent, request.name)
+            path = make_unique(parent, request.name)
             record = {"fingerprint": fingerprint, "request": asdict(request)}
             (path / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         except OSError as error:
@@ -124,6 +126,11 @@ def all_runs(parent: Path) -> list[RunDirectory]:
     return found
 
 
+def all_spools(parent: Path) -> list[Spool]:
+    """Return what all runs below `parent` have to say, those of trainings and those of searches."""
+    return [Spool(intent.parent) for intent in sorted(parent.glob("*/spool/run.json"))]
+
+
 def find_run(parent: Path, which: str) -> RunDirectory:
     """Return the training that a person means by `last`, a checkpoint, a directory, a run's name or its MLflow ID.
 
@@ -145,7 +152,8 @@ def find_run(parent: Path, which: str) -> RunDirectory:
     raise YolopsError(f"--resume {which}: no training of this workspace", f"give `last`, its ID, or one of: {known}")
 
 
-def _make_unique(parent: Path, name: str) -> Path:
+def make_unique(parent: Path, name: str) -> Path:
+    """Make a directory that nothing else has, called `name`, else `name-2` and so on."""
     count = 1
     while True:
         path = parent / (name if count == 1 else f"{name}-{count}")

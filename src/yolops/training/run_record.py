@@ -37,9 +37,10 @@ def say_origin(
             **hardware_tags(),
             "yolops.dataset": report.digest,
             "yolops.directory": str(directory.path),
+            **directory.request.tags,
         }
     )
-    logger.dataset(_dataset_input(report), "training")
+    logger.dataset(dataset_input(report), "training")
     report_file = directory.path / "dataset.json"
     with suppress(OSError):  # what cannot be written here cannot be trained here either, and that error says more
         report_file.write_text(json.dumps(report.as_dict(), indent=2, default=str), encoding="utf-8")
@@ -81,7 +82,8 @@ def keep_files(logger: RunLogger, directory: RunDirectory) -> None:
         logger.file(plot, "plots")
 
 
-def _dataset_input(report: Report) -> DatasetInput:
+def dataset_input(report: Report) -> DatasetInput:
+    """Return the dataset as MLflow shows it with a run."""
     profile: Mapping[str, object] = {
         split: {"images": counts.images, "boxes": counts.boxes, "background": counts.background}
         for split, counts in report.splits.items()

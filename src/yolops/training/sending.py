@@ -51,7 +51,7 @@ class Senders(Protocol):
         """Start the sender of a run."""
         ...
 
-    def wait(self, spool: Spool, sender: ProcessIdentity, waiting: Callable[[str], None]) -> bool:
+    def wait(self, spool: Spool, sender: ProcessIdentity, waiting: Callable[[str], None], /) -> bool:
         """Wait until the server has all of an ended run; False when it does not answer."""
         ...
 
@@ -73,6 +73,32 @@ class BackgroundSenders:
     def wait(self, spool: Spool, sender: ProcessIdentity, waiting: Callable[[str], None]) -> bool:
         """Wait for it; see `wait_until_delivered`."""
         return wait_until_delivered(spool, sender, self._access, waiting)
+
+
+class DeferredSenders:
+    """Senders that nobody waits for between one training and the next, only at the end of all.
+
+    Args:
+        senders: what does the work.
+    """
+
+    def __init__(self, senders: Senders) -> None:
+        self._senders = senders
+        self._started: dict[Path, tuple[Spool, ProcessIdentity]] = {}
+
+    def start(self, spool: Spool) -> ProcessIdentity:
+        """Start the sender of a run."""
+        sender = self._senders.start(spool)
+        self._started[spool.directory] = spool, sender
+        return sender
+
+    def wait(self, _spool: Spool, _sender: ProcessIdentity, _waiting: Callable[[str], None]) -> bool:
+        """Go on at once."""
+        return True
+
+    def wait_for_all(self, waiting: Callable[[str], None]) -> bool:
+        """Wait until the server has all of the runs; False when it does not answer."""
+        return all(self._senders.wait(spool, sender, waiting) for spool, sender in self._started.values())
 
 
 def start_sender(spool: Spool, access: Access) -> ProcessIdentity:

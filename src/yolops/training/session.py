@@ -18,7 +18,7 @@ from yolops.tracking.run_logger import RunEnd, RunLogger
 from yolops.tracking.spool import RunIntent, Spool
 from yolops.training.run_directory import RunDirectory
 from yolops.training.run_record import keep_files, say_best, say_origin, say_outcome
-from yolops.training.trainer import TrainSpec
+from yolops.training.trainer import EndedEarly, TrainSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from yolops.training.run_directory import TrainRequest
     from yolops.training.sending import Senders
     from yolops.training.trainer import Trained, Trainer
+
+    Watch = Callable[[int, Mapping[str, float]], None]
 
 
 class Display(Protocol):
@@ -87,6 +89,8 @@ class TrainingSession:
         display: shows a person what is going on.
         senders: returns what brings runs to a platform.
         saved: called with the training's directory and the number of the epoch when a checkpoint stands in it.
+        watch: told the number and the metrics of each epoch; it may raise `EndedEarly`.
+        goes_on: how an interrupted training goes on; `{name}` is that of its directory.
     """
 
     def __init__(
@@ -100,6 +104,8 @@ class TrainingSession:
         display: Display,
         senders: Callable[[Outputs], Senders],
         saved: Callable[[RunDirectory, int], None] = lambda _directory, _epoch: None,
+        watch: Watch = lambda _number, _metrics: None,
+        goes_on: str = "go on with: yolops train --resume {name}",
     ) -> None:
         self._trainer = trainer
         self._connect = connect
@@ -109,6 +115,8 @@ class TrainingSession:
         self._display = display
         self._senders = senders
         self._saved = saved
+        self._watch = watch
+        self._goes_on = goes_on
 
     def train(self, request: TrainRequest, dataset: Dataset, report: Report, *, run_id: str = "") -> TrainedRun:
         """Train anew.
@@ -134,7 +142,7 @@ class TrainingSession:
             run_id=run_id,
         )
         Spool.create(directory.spool.directory, intent)
-        with self._owned(directory):
+        with owned(directory.spool):
             logger = RunLogger(directory.spool)
             say_origin(logger, directory, report, packages=self._trainer.packages, command_line=self._command_line)
             return self._run(logger, directory, dataset, outputs, resume=None)
@@ -160,24 +168,12 @@ class TrainingSession:
                 f"{dataset.source}: the dataset has changed since {directory.path.name} began",
                 "start a new training; a run is about one dataset",
             )
-        with self._owned(directory):
+        with owned(directory.spool):
             self._trainer.check(arguments, directory.last)
             outputs = self._connect()
             logger = RunLogger(directory.spool)
             logger.resumed()
             return self._run(logger, directory, dataset, outputs, resume=arguments)
-
-    @contextmanager
-    def _owned(self, directory: RunDirectory) -> Iterator[None]:
-        """Be the only process that trains into this directory."""
-        spool = directory.spool
-        with spool.locked("writer") as alone:
-            if not alone:
-                owner = spool.owner()
-                who = f" (process {owner.pid})" if owner else ""
-                raise YolopsError(f"{directory.path}: is being trained right now{who}", "wait for it, or stop it")
-            spool.set_owner(ProcessIdentity(os.getpid(), psutil.Process().create_time()))
-            yield
 
     def _run(
         self,
@@ -190,7 +186,7 @@ class TrainingSession:
     ) -> TrainedRun:
         """Train while a sender brings what is said to MLflow; `resume` holds what differs from the first time."""
         began, senders = time.monotonic(), self._senders(outputs)
-        observer = _RunObserver(logger, directory, self._display, self._saved, is_new=resume is None)
+        observer = _RunObserver(logger, directory, self._display, self._saved, self._watch, is_new=resume is None)
         with self._recorded(logger, directory, observer):
             sender = senders.start(directory.spool)
             spec = TrainSpec(
@@ -217,8 +213,11 @@ class TrainingSession:
             end = RunEnd.FINISHED
         except (KeyboardInterrupt, SystemExit):
             end, error = RunEnd.KILLED, f"stopped after {observer.epochs} epochs"
-            goes_on = f"; go on with: yolops train --resume {directory.path.name}" if directory.last.exists() else ""
+            goes_on = "; " + self._goes_on.format(name=directory.path.name) if directory.last.exists() else ""
             self._display.note(f"{error}{goes_on}")
+            raise
+        except EndedEarly as ending:
+            end, error = RunEnd.KILLED, ending.message
             raise
         except YolopsError as problem:
             error = problem.message
@@ -233,6 +232,23 @@ class TrainingSession:
             logger.end(end)
 
 
+@contextmanager
+def owned(spool: Spool) -> Iterator[None]:
+    """Be the only process that writes to this run.
+
+    Raises:
+        YolopsError: another one does.
+    """
+    with spool.locked("writer") as alone:
+        if not alone:
+            owner = spool.owner()
+            who = f" (process {owner.pid})" if owner else ""
+            where = spool.directory.parent
+            raise YolopsError(f"{where}: is being trained right now{who}", "wait for it, or stop it")
+        spool.set_owner(ProcessIdentity(os.getpid(), psutil.Process().create_time()))
+        yield
+
+
 class _RunObserver:
     """Brings what a trainer says to the run and to a person."""
 
@@ -242,6 +258,7 @@ class _RunObserver:
         directory: RunDirectory,
         display: Display,
         saved: Callable[[RunDirectory, int], None],
+        watch: Watch,
         *,
         is_new: bool,
     ) -> None:
@@ -249,6 +266,7 @@ class _RunObserver:
         self._directory = directory
         self._display = display
         self._saved = saved
+        self._watch = watch
         self._is_new = is_new
         self.epochs = max(logger.logged_until, 0)
 
@@ -264,6 +282,7 @@ class _RunObserver:
         self._logger.metrics(metrics, step=number)
         self._display.epoch(number, metrics)
         self.epochs = number
+        self._watch(number, metrics)
 
     def step(self, number: int, epochs: int, done: int, total: int) -> None:
         self._display.step(number, epochs, done, total)

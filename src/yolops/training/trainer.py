@@ -5,9 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from yolops.errors import YolopsError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+# What is measured of a checkpoint on the validation images, and its name among the metrics of an epoch.
+METRICS = {
+    "precision": "metrics/precision(B)",
+    "recall": "metrics/recall(B)",
+    "mAP50": "metrics/mAP50(B)",
+    "mAP50-95": "metrics/mAP50-95(B)",
+}
+
+
+class EndedEarly(YolopsError):
+    """Raised by an observer who wants no more of a training."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +53,7 @@ class Trained:
         epochs: the epoch it ended with, counted from 1.
         best: the best checkpoint.
         last: the last checkpoint.
-        metrics: of the best checkpoint on the validation images: `precision`, `recall`, `mAP50`, `mAP50-95`.
+        metrics: of the best checkpoint on the validation images, by the names in `METRICS`.
         per_class: `mAP50` and `mAP50-95` of each class that the validation images show.
     """
 
@@ -58,7 +72,11 @@ class Observer(Protocol):
         ...
 
     def epoch(self, number: int, metrics: Mapping[str, float]) -> None:
-        """An epoch, counted from 1, is done; called before its checkpoint is written."""
+        """An epoch, counted from 1, is done; called before its checkpoint is written.
+
+        Raises:
+            EndedEarly: the training shall end here.
+        """
         ...
 
     def step(self, number: int, epochs: int, done: int, total: int) -> None:
@@ -85,6 +103,10 @@ class Trainer(Protocol):
     @property
     def packages(self) -> tuple[str, ...]:
         """The distributions that decide what a training does."""
+        ...
+
+    def defaults(self) -> Mapping[str, object]:
+        """Return the arguments that are trained with where a person gives none."""
         ...
 
     def check(self, arguments: Mapping[str, object], start: str | Path) -> None:

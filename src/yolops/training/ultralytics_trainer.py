@@ -60,6 +60,13 @@ class UltralyticsTrainer:
         self._verbose = verbose
         self._threads = threads
 
+    def defaults(self) -> Mapping[str, object]:
+        """Return ultralytics' own arguments."""
+        self._ultralytics()
+        from ultralytics.cfg import DEFAULT_CFG_DICT
+
+        return dict(DEFAULT_CFG_DICT)
+
     def check(self, arguments: Mapping[str, object], start: str | Path) -> None:
         """Refuse arguments and models that cannot be trained, before anything is written."""
         for name in arguments:
