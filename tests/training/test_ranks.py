@@ -11,7 +11,7 @@ import pytest
 
 from tests.training.test_exact_resume import QUICK, Bench
 from yolops.errors import UsageError, YolopsError
-from yolops.process import find_background
+from yolops.running_processes import find_background
 from yolops.training.ranks import LOG, train_in_ranks
 from yolops.training.trainer import Trained
 from yolops.training.ultralytics_trainer import UltralyticsTrainer

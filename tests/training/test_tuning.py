@@ -13,7 +13,7 @@ import yaml
 from tests.training.fakes import FakeSenders
 from tests.training.test_session import OUTPUTS, Bench
 from yolops.errors import UsageError, YolopsError
-from yolops.process import ProcessIdentity
+from yolops.running_processes import ProcessIdentity
 from yolops.tracking.spool import Progress, Spool
 from yolops.training.run_directory import RunDirectory, all_runs
 from yolops.training.trainer import METRICS, Observer, Trained, TrainSpec

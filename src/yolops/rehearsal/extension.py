@@ -37,6 +37,7 @@ from yolops.rehearsal import (
     spaces,
     tags,
     training_jobs,
+    tuning_jobs,
 )
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ def _install_sagemaker(managed: ManagedMlflow) -> None:
         (mlflow.TRACKING_SERVER, "mlflow_tracking_server"),
         (mlflow.APP, "mlflow_app"),
         (training_jobs.TRAINING_JOB, "training_job"),
+        (tuning_jobs.TUNING_JOB, "hyper_parameter_tuning_job"),
     ):
         _install_kind(kind, noun)
     server, app = mlflow.TRACKING_SERVER, mlflow.APP
@@ -133,6 +135,10 @@ def _install_sagemaker(managed: ManagedMlflow) -> None:
         "create_training_job": training_jobs.create_job,
         "list_training_jobs": training_jobs.list_jobs,
         "stop_training_job": training_jobs.stop_job,
+        "create_hyper_parameter_tuning_job": tuning_jobs.create_job,
+        "list_hyper_parameter_tuning_jobs": tuning_jobs.list_jobs,
+        "list_training_jobs_for_hyper_parameter_tuning_job": tuning_jobs.list_training_jobs,
+        "stop_hyper_parameter_tuning_job": tuning_jobs.stop_job,
     }
     for name, operation in own.items():
         _put(SageMakerResponse, name, _method(operation))

@@ -21,6 +21,8 @@ PROGRAM, SUBMIT_DIRECTORY = "sagemaker_program", "sagemaker_submit_directory"
 TOOLKIT = ("/bin/sh", "-c", 'trap : TERM; "$@"; exit $?', "train")
 # Hyper-parameters with this prefix are for the toolkit, not for the script.
 RESERVED = "sagemaker_"
+# SageMaker adds it to the jobs of a tuning job; the toolkit keeps it from the script, too.
+OBJECTIVE = "_tuning_objective_metric"
 DIRECTORIES = ("input/config", "input/data", "code", "model", "output/data", "checkpoints")
 
 Job = dict[str, Any]
@@ -125,7 +127,7 @@ def _toolkit_variables(job: Job, processors: int) -> dict[str, Any]:
         "input_data_config": files["inputdataconfig.json"],
         "channels": channels,
         "hps": own,
-        "framework_params": {name: value for name, value in _all(job).items() if name.startswith(RESERVED)},
+        "framework_params": {name: value for name, value in _all(job).items() if _is_reserved(name)},
         "user_entry_point": program,
         "module_name": program.removesuffix(".py"),
         "module_dir": _decoded(job["HyperParameters"].get(SUBMIT_DIRECTORY, f"{ML}/code")),
@@ -147,7 +149,11 @@ def _all(job: Job) -> dict[str, Any]:
 
 
 def _own(job: Job) -> dict[str, Any]:
-    return {name: value for name, value in _all(job).items() if not name.startswith(RESERVED)}
+    return {name: value for name, value in _all(job).items() if not _is_reserved(name)}
+
+
+def _is_reserved(name: str) -> bool:
+    return name.startswith(RESERVED) or name == OBJECTIVE
 
 
 def _decoded(value: str) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from yolops.aws import AwsError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from yolops.aws import Aws
@@ -25,11 +26,13 @@ class JobLog:
         aws: where CloudWatch Logs is.
         job: the name of the job.
         file: what the container prints; what is in it by now belongs to an earlier one.
+        read: told each line that was brought there.
     """
 
-    def __init__(self, aws: Aws, job: str, file: Path) -> None:
+    def __init__(self, aws: Aws, job: str, file: Path, read: Callable[[str], None]) -> None:
         self._aws = aws
         self._file = file
+        self._read = read
         self._stream = f"{job}/algo-1-{int(time.time())}"
         self._offset = file.stat().st_size if file.exists() else 0
         self._make("create_log_group", logGroupName=GROUP)
@@ -58,6 +61,8 @@ class JobLog:
         # An event holds at least one character.
         events = [{"timestamp": now, "message": text or " "} for text in texts]
         self._aws.call("logs", "put_log_events", logGroupName=GROUP, logStreamName=self._stream, logEvents=events)
+        for text in texts:
+            self._read(text)
 
     def _make(self, operation: str, **names: str) -> None:
         try:

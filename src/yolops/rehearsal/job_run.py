@@ -21,6 +21,7 @@ from yolops.errors import YolopsError
 from yolops.rehearsal import job_contract
 from yolops.rehearsal.job_contract import SUBMIT_DIRECTORY
 from yolops.rehearsal.job_log import JobLog
+from yolops.rehearsal.job_metrics import JobMetrics
 from yolops.rehearsal.job_transfers import (
     Checkpoints,
     JobFailed,
@@ -76,6 +77,7 @@ class JobRun(threading.Thread):
         self._container = container
         self._aws = aws
         self._turns = turns
+        self._metrics = JobMetrics(job.fields["AlgorithmSpecification"].get("MetricDefinitions") or [])
         self._shut_down = threading.Event()
         self._interruption: float | None = None
         self._seconds_on_instances = 0.0
@@ -152,7 +154,7 @@ class JobRun(threading.Thread):
         end, _ = self._reason_to_end(time.monotonic())
         if end is not End.EXITED:
             return end, 0
-        log = JobLog(self._aws, job["TrainingJobName"], self._container.log)
+        log = JobLog(self._aws, job["TrainingJobName"], self._container.log, self._metrics.read)
         self._move("Training")
         self._container.start(job, self._job.arn)
         return self._watch(log, checkpoints)
@@ -229,6 +231,8 @@ class JobRun(threading.Thread):
     def _move(self, secondary: str, status: str = "", **fields: Any) -> None:
         with self._turns.alone():
             now = self._fields["TrainingJobStatus"]
+            if final := self._metrics.final():
+                fields["FinalMetricDataList"] = final
             move(self._job, status or (STOPPING if now == STOPPING else IN_PROGRESS), secondary, **fields)
             self._turns.changed()
 

@@ -1,4 +1,4 @@
-"""The training jobs that run: one thread and one container for each that has not ended."""
+"""The training jobs that run, those of tuning jobs too: one thread and one container for each that has not ended."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from moto.ec2.models import ec2_backends
 
 from yolops.aws import Aws
+from yolops.rehearsal import tuning_jobs
 from yolops.rehearsal.addresses import reachable
 from yolops.rehearsal.backends import backends_of
 from yolops.rehearsal.job_container import JobContainer, has_namespaces
@@ -45,6 +46,8 @@ class RunningJobs:
     def converge(self) -> None:
         """Start what was asked for since the last time; nobody may change a job meanwhile."""
         self._runs = {name: run for name, run in self._runs.items() if run.is_alive()}
+        if not self._closed and tuning_jobs.converge():
+            self._turns.changed()
         for region, job in living_jobs():
             if job.arn in self._runs or self._closed:
                 continue

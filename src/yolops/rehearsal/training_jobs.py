@@ -15,14 +15,13 @@ from moto.sagemaker.models import sagemaker_backends
 
 from yolops.rehearsal.backends import backends_of
 from yolops.rehearsal.job_contract import ML, is_script_mode
-from yolops.rehearsal.resources import Kind, create, find, kept
+from yolops.rehearsal.resources import Kind, Resource, create, find, kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from moto.sagemaker.models import SageMakerModelBackend
     from moto.sagemaker.responses import SageMakerResponse
-
-    from yolops.rehearsal.resources import Resource
 
 IN_PROGRESS, STOPPING = "InProgress", "Stopping"
 LIVING = frozenset({IN_PROGRESS, STOPPING})
@@ -46,7 +45,7 @@ MESSAGES = {
 }
 
 
-def _added(_call: SageMakerResponse, given: dict[str, Any]) -> dict[str, Any]:
+def _added(given: dict[str, Any]) -> dict[str, Any]:
     output = given["OutputDataConfig"]["S3OutputPath"].rstrip("/")
     condition = {"MaxRuntimeInSeconds": DEFAULT_RUNTIME_S, **(given.get("StoppingCondition") or {})}
     return {
@@ -68,7 +67,7 @@ TRAINING_JOB = Kind(
     arn_field="TrainingJobArn",
     listed="TrainingJobSummaries",
     status="",
-    added=_added,
+    added=lambda _call, given: _added(given),
     missing=lambda _: ValidationError("Requested resource not found."),
 )
 
@@ -80,9 +79,24 @@ def create_job(call: SageMakerResponse) -> ActionResult:
         ServiceException: the request is one that AWS refuses.
         NotImplementedError: the rehearsal cannot run such a job.
     """
-    _refuse_wrong(call.params)
-    _refuse_unknown(call.params)
+    refuse(call.params)
     return create(call, TRAINING_JOB)
+
+
+def launch(backend: SageMakerModelBackend, arn: str, asked: dict[str, Any], tags: list[dict[str, str]]) -> Resource:
+    """Create a training job that a tuning job asks for, and return it; it is started soon after.
+
+    Args:
+        backend: where it is kept.
+        arn: its ARN.
+        asked: what CreateTrainingJob would be asked, and what else is known of the job.
+        tags: its tags.
+    """
+    now = datetime.now(UTC)
+    fields = asked | {"CreationTime": now, "LastModifiedTime": now}
+    job = Resource(arn, fields | _added(fields), list(tags))
+    kept(backend, TRAINING_JOB.name)[(asked["TrainingJobName"],)] = job
+    return job
 
 
 def list_jobs(call: SageMakerResponse) -> ActionResult:
@@ -96,10 +110,20 @@ def list_jobs(call: SageMakerResponse) -> ActionResult:
     ]
     key = {"Name": "TrainingJobName", "Status": "TrainingJobStatus"}.get(str(asked.get("SortBy")), "CreationTime")
     jobs.sort(key=lambda job: job.fields[key], reverse=asked.get("SortOrder") != "Ascending")
+    return page(asked, [job.fields | {TRAINING_JOB.arn_field: job.arn} for job in jobs], TRAINING_JOB.listed)
+
+
+def page(asked: dict[str, Any], rows: list[dict[str, Any]], listed: str) -> ActionResult:
+    """Return the page of a list that was asked for.
+
+    Args:
+        asked: the request, with `NextToken` and `MaxResults`.
+        rows: the whole list, in its order.
+        listed: what the list is called.
+    """
     first, most = int(asked.get("NextToken") or 0), int(asked.get("MaxResults") or MOST_LISTED)
-    page = [job.fields | {TRAINING_JOB.arn_field: job.arn} for job in jobs[first : first + most]]
-    more = {"NextToken": str(first + most)} if len(jobs) > first + most else {}
-    return ActionResult({TRAINING_JOB.listed: page, **more})
+    more = {"NextToken": str(first + most)} if len(rows) > first + most else {}
+    return ActionResult({listed: rows[first : first + most], **more})
 
 
 def stop_job(call: SageMakerResponse) -> ActionResult:
@@ -148,6 +172,17 @@ def _transition(status: str, now: datetime) -> dict[str, Any]:
     return {"Status": status, "StartTime": now, "StatusMessage": MESSAGES[status]}
 
 
+def refuse(asked: dict[str, Any]) -> None:
+    """Refuse a job that AWS would refuse, or that the rehearsal cannot run.
+
+    Raises:
+        ServiceException: the request is one that AWS refuses.
+        NotImplementedError: the rehearsal cannot run such a job.
+    """
+    _refuse_wrong(asked)
+    _refuse_unknown(asked)
+
+
 def _refuse_wrong(asked: dict[str, Any]) -> None:
     name = str(asked["TrainingJobName"])
     if not NAME.fullmatch(name):
@@ -155,6 +190,11 @@ def _refuse_wrong(asked: dict[str, Any]) -> None:
             f"1 validation error detected: Value '{name}' at 'trainingJobName' failed to satisfy constraint: "
             f"Member must satisfy regular expression pattern: {NAME.pattern}"
         )
+    for definition in asked["AlgorithmSpecification"].get("MetricDefinitions") or []:
+        try:
+            re.compile(definition["Regex"])
+        except re.error as error:
+            raise ValidationError(f"Invalid regex for metric {definition['Name']}: {error}") from error
     condition = asked.get("StoppingCondition") or {}
     wait, runtime = condition.get("MaxWaitTimeInSeconds"), condition.get("MaxRuntimeInSeconds", DEFAULT_RUNTIME_S)
     if asked.get("EnableManagedSpotTraining"):

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolops.errors import YolopsError
-from yolops.process import exit_code, start_background, stop
+from yolops.process import start_background
+from yolops.running_processes import exit_code, stop
 from yolops.training.trainer import Trained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from yolops.process import ProcessIdentity
+    from yolops.running_processes import ProcessIdentity
     from yolops.training.trainer import Observer
 
 PROGRAM = "yolops.training.rank"

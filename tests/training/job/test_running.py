@@ -15,7 +15,7 @@ from yolops.datasets.versions.push import push
 from yolops.datasets.versions.store import directory
 from yolops.errors import UsageError, YolopsError
 from yolops.platform.outputs import Mode, Outputs
-from yolops.process import ProcessIdentity
+from yolops.running_processes import ProcessIdentity
 from yolops.tracking.spool import Spool
 from yolops.training.job.contract import JobPlace, JobRequest
 from yolops.training.job.running import JobTraining
