@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
 
 from tests.datasets.dataset_builder import Builder
 from tests.datasets.scenes import encoded
+from tests.datasets.test_fuzz import LABELS, fuzzed
 from yolops.datasets.description import read_dataset
 from yolops.datasets.shapes import keypoints_of, shapes_of
 from yolops.datasets.sheet import TILE_PIXELS, Picked, colour_of, contact_sheet, pick, shown
@@ -143,3 +147,12 @@ def test_names_that_the_font_lacks_and_long_ones_do_no_harm(tmp_path: Path) -> N
     builder.add(f"train/{'long' * 50}.png", labels="".join(f"{number} .5 .{number + 3} .2 .2\n" for number in range(3)))
     dataset = read_dataset(builder.root)
     assert contact_sheet(dataset, pick(dataset, 100)).height > TILE_PIXELS
+
+
+@fuzzed
+@given(LABELS, st.sampled_from([None, (1, 2), (3, 3), (17, 3)]))
+def test_whatever_a_label_file_holds_is_drawn_or_left_out(content: bytes, keypoints: tuple[int, int] | None) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory, "a.txt").write_bytes(content)
+        for shape in shapes_of(f"{directory}/a.png", keypoints):
+            shape.draw(ImageDraw.Draw(plain((40, 30))), (40, 30), colour_of(shape.number), 2)

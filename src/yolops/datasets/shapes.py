@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     Point = tuple[float, float]
 
 _BOX = 4
+# As many as a description may have.
+_MOST_CLASSES = 100_000
 # What is further outside is no place near the picture, and may be too much for a drawing library.
 _FARTHEST = 4.0
 
@@ -79,7 +80,7 @@ def _shape(line: int, tokens: Sequence[str], keypoints: tuple[int, int]) -> Shap
         number, *values = map(float, tokens)
     except ValueError:
         return None
-    if not 0 <= number < math.inf or not all(abs(value) < _FARTHEST for value in values):
+    if not 0 <= number < _MOST_CLASSES or not all(abs(value) < _FARTHEST for value in values):
         return None
     count, numbers = keypoints
     if len(values) == _BOX or (count and len(values) == _BOX + count * numbers):

@@ -15,7 +15,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 GOOD = [("data.yaml", b"train: images\nnames: [cat]\n"), ("images/a.png", b"\x89PNG" + bytes(range(256)) * 20)]
-PACKERS: list[Callable[[bytes], bytes]] = [bytes, gzip.compress, bz2.compress, lzma.compress]
+PACKERS: list[Callable[[bytes], bytes]] = [
+    bytes,
+    gzip.compress,
+    bz2.compress,
+    lambda content: lzma.compress(content, preset=0),
+]
 ODD_LETTERS = "\x01\x1f\x7f\x9b\u202e\u200b\ufeff\u2028"
 Entry = tuple[str, bytes]
 
