@@ -52,14 +52,18 @@ def split(
 def _table(plan: Plan) -> Table:
     from yolops.cli.console import table
 
-    rows = [[name, total, *(_cell(part, total, share) for part, share in parts)] for name, total, parts in plan.rows()]
+    counted = list(plan.rows())
+    digits = max(len(str(total)) for _, total, _ in counted)
+    rows = [
+        [name, total, *(_cell(part, digits, total, share) for part, share in parts)] for name, total, parts in counted
+    ]
     return table("", "all", *(f"{split} {share:.4g}" for split, share in plan.shares.items()), rows=rows)
 
 
-def _cell(part: int, total: int, share: float) -> str:
+def _cell(part: int, digits: int, total: int, share: float) -> str:
     """Return a part, and how far it is from what was wished, in percent of all."""
     off = round(100 * (part / total - share), 1) + 0.0 if total else 0.0
-    return f"{part:>7}  {part / total:6.1%} ({off:+.1f})" if total else f"{part:>7}"
+    return f"{part:>{digits}} {part / total:6.1%} {off:+5.1f}" if total else f"{part:>{digits}}"
 
 
 def _numbers(ratios: str) -> list[float]:

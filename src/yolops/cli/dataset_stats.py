@@ -47,10 +47,10 @@ def _splits(stats: Stats) -> Table:
 
     rows = []
     for split, part in stats.splits.items():
-        mean, median, most = part.per_image
+        mean, _, most = part.per_image
         counts = [split, part.images, part.background, part.unlabelled, part.objects]
-        rows.append([*counts, f"{mean:.1f}", f"{median:g}", most, *_percent(part.areas)])
-    columns = ("images", "no object", "no label file", "objects", "per image", "median", "most")
+        rows.append([*counts, f"{mean:.1f}", most, *_percent(part.areas)])
+    columns = ("images", "background", "no label", "objects", "mean", "most")
     return _to_the_right(table("split", *columns, *AREAS, rows=rows))
 
 
@@ -87,8 +87,8 @@ def _lines(stats: Stats) -> Iterator[str]:
     if stats.twice:
         twice = stats.twice
         yield (
-            f"copies     {twice.equal} equal, {twice.alike} nearly equal; {twice.between_splits} images are in another "
-            f"split too{': yolops dataset check names them' if twice.between_splits else ''}"
+            f"copies     {twice.equal} equal, {twice.alike} nearly equal; "
+            f"{twice.between_splits} images are in another split too{' (see: check)' if twice.between_splits else ''}"
         )
 
 
