@@ -15,7 +15,7 @@ from yolops.datasets.splits import is_image
 from yolops.datasets.tally import BITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -84,9 +84,11 @@ def about_label_directories(images: Sequence[str]) -> Iterator[Finding]:
     Args:
         images: the paths of all images.
     """
-    sources: dict[str, set[str]] = {}
+    sources: dict[str, dict[str, list[NDArray[np.int64]]]] = {}
     for parent, group in groupby(images, os.path.dirname):
-        sources.setdefault(os.path.dirname(label_of(next(group))), set()).add(parent)  # noqa: PTH120
+        labels = os.path.dirname(label_of(f"{parent}/a.jpg"))  # noqa: PTH120
+        stems = _hashes(image[len(parent) + 1 :].rpartition(".")[0] for image in group)
+        sources.setdefault(labels, {}).setdefault(parent, []).append(stems)
     for directory, parents in sorted(sources.items()):
         cache = f"{os.path.splitext(directory)[0]}.cache"  # noqa: PTH122
         if os.path.exists(cache):  # noqa: PTH110
@@ -126,15 +128,15 @@ def _groups(images: Sequence[str], key: Callable[[str], str]) -> Iterator[list[s
     yield from (group for group in groups.values() if len(group) > 1)
 
 
-def _orphans(directory: str, parents: set[str]) -> Iterator[Finding]:
-    known = [_stems(parent, is_image) for parent in sorted(parents)]
-    labels = _stems(directory, lambda name: name.lower().endswith(".txt"))
-    strange = set(labels[~np.isin(labels, np.concatenate(known))].tolist())
-    odd = [
-        name
-        for name in _names(directory)
-        if name.lower().endswith(".txt") and (not name.endswith(".txt") or hash(name[:-4]) in strange)
-    ]
+def _orphans(directory: str, parents: Mapping[str, Sequence[NDArray[np.int64]]]) -> Iterator[Finding]:
+    odd: list[str] = []
+    labels = _hashes(_label_stems(directory, odd))
+    strange = labels[~np.isin(labels, np.concatenate([part for parts in parents.values() for part in parts]))]
+    if len(strange):
+        # Of images that no list names, too.
+        beside = (name.rpartition(".")[0] for parent in sorted(parents) for name in _names(parent) if is_image(name))
+        lost = set(strange[~np.isin(strange, _hashes(beside))].tolist())
+        odd += (name for name in _names(directory) if name.endswith(".txt") and hash(name[:-4]) in lost)
     for name in sorted(odd):
         if name.startswith(".") or name.lower() in NOT_LABELS:
             continue
@@ -146,9 +148,18 @@ def _orphans(directory: str, parents: set[str]) -> Iterator[Finding]:
             yield finding("label-without-image", f"{directory}/{name}", what, fix)
 
 
-def _stems(directory: str, wanted: Callable[[str], bool]) -> NDArray[np.int64]:
-    stems = (hash(os.path.splitext(name)[0]) for name in _names(directory) if wanted(name))  # noqa: PTH122
-    return np.fromiter(stems, np.int64)
+def _label_stems(directory: str, odd: list[str]) -> Iterator[str]:
+    """Yield the names of label files without suffix; those whose suffix is not read go to `odd`."""
+    for name in _names(directory):
+        if name.endswith(".txt"):
+            yield name[:-4]
+        elif name.lower().endswith(".txt"):
+            odd.append(name)
+
+
+def _hashes(texts: Iterable[str]) -> NDArray[np.int64]:
+    # Numbers instead of texts: a million names would take 70 MB.
+    return np.fromiter(map(hash, texts), np.int64)
 
 
 def _names(directory: str) -> Iterator[str]:

@@ -41,12 +41,13 @@ if TYPE_CHECKING:
 
 # The largest label file of COCO has 100 lines, of a dense aerial photograph some thousands.
 MAX_LABEL_BYTES = 16 * 1024 * 1024
-_LABEL_BLOCK = 64 * 1024
+# More than nearly all label files have, and little to make room for.
+_LABEL_BLOCK, _LARGE_BLOCK = 8 * 1024, 1024 * 1024
 DIGEST_BYTES = 32
 # Images in a portion: enough for arrays to pay, few enough for a progress bar.
 PORTION = 256
-# Below this many images, starting processes takes longer than it saves.
-ALONE = 512
+# Up to this many images, starting processes takes longer than it saves.
+ALONE = {Level.QUICK: 4096, Level.DEFAULT: 512, Level.DEEP: 256}
 # Flags of `Portion.flags`.
 HAS_LABEL_FILE, EMPTY_LABELS, HAS_BOM, HAS_CRLF, IS_HASHED = 1, 2, 4, 8, 16
 _EMPTY_HASH = hashlib.sha256(b"").digest()
@@ -173,13 +174,16 @@ def read_portion(task: Task, *, classes: int, level: Level) -> Content:
     )
 
 
-def side_by_side(work: Callable[[Task], Summary], tasks: Iterable[Task], images: int) -> Generator[Summary]:
+def side_by_side(
+    work: Callable[[Task], Summary], tasks: Iterable[Task], images: int, level: Level
+) -> Generator[Summary]:
     """Have portions read in as many processes as there are processors.
 
     Args:
         work: what reads a portion and sums it up; it is sent to other processes.
         tasks: the portions; read as they are needed.
         images: how many images there are in all of them.
+        level: how closely it looks, which decides from how many images on processes pay.
 
     Yields:
         What is known of each portion, in the order given.
@@ -187,7 +191,7 @@ def side_by_side(work: Callable[[Task], Summary], tasks: Iterable[Task], images:
     Raises:
         YolopsError: a process was killed, or a decoder crashed it.
     """
-    if images <= ALONE:
+    if images <= ALONE[level]:
         yield from map(work, tasks)
         return
     processes = os.cpu_count() or 1
@@ -254,7 +258,7 @@ def _content_of(path: str) -> bytes:
         if len(content) < _LABEL_BLOCK:
             return content
         parts = [content]
-        while (left := MAX_LABEL_BYTES - sum(map(len, parts))) and (more := os.read(file, left)):
+        while (left := MAX_LABEL_BYTES - sum(map(len, parts))) and (more := os.read(file, min(left, _LARGE_BLOCK))):
             parts.append(more)
         return b"".join(parts)
     finally:

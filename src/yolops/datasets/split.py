@@ -105,7 +105,7 @@ def plan_split(
     images, membership = images_and_splits(dataset)
     seen = _Seen.empty(len(images), len(dataset.names))
     work = partial(_digest, classes=len(dataset.names))
-    with closing(side_by_side(work, tasks_of(images, membership), len(images))) as portions:
+    with closing(side_by_side(work, tasks_of(images, membership), len(images), Level.DEFAULT)) as portions:
         for portion in portions:
             seen.add(portion)
             if progress:
