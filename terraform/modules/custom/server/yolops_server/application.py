@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from yolops_server.prepare import POOL_OVERFLOW, POOL_SIZE
@@ -24,7 +23,7 @@ COMPARED_WITH = "3.17.2"
 
 def create_app() -> Any:
     """Return the application (ASGI)."""
-    from yolops_server import backup_routes, login, permissions, refusals, short_way, upgrade_routes
+    from yolops_server import answers, backup_routes, login, permissions, refusals, short_way, upgrade_routes
     from yolops_server.first_write import FirstWrite
     from yolops_server.prepare import environment
     from yolops_server.settings import fetch_secret, read_settings
@@ -45,8 +44,7 @@ def create_app() -> Any:
 
         handlers._tracking_store_registry.register("mysql", Store)
         permissions.install(handlers._get_tracking_store)
-        # Answers without line breaks and spaces, which Python writes in C.
-        handlers.message_to_json = partial(handlers.message_to_json, pretty=False)
+        handlers.message_to_json = answers.quickly(handlers.message_to_json)
     application = with_users(flask_app)
     refusals.install(application, flask_app)
     backup_routes.install(flask_app, settings)

@@ -75,13 +75,15 @@ def install(settings: Settings, password: str, patience_s: int | None = None) ->
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
+    from yolops_server.connection import QuietConnection
+
     login = Login(lambda: fetch_secret(settings).password, password)
     limits = {"connect_timeout": CONNECT_PATIENCE_S, "read_timeout": patience_s, "write_timeout": patience_s}
 
     @event.listens_for(Engine, "do_connect")
-    def _connect(dialect: Any, _: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
+    def _connect(_: Any, __: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
         if options.get("host") != settings.database:
             return None
         return login.connect(
-            lambda current: dialect.connect(*arguments, **{**options, **limits, "password": current}), pause=time.sleep
+            lambda current: QuietConnection(*arguments, **{**options, **limits, "password": current}), pause=time.sleep
         )

@@ -31,6 +31,8 @@ def users_file(settings: Settings) -> str:
     values = {
         "default_permission": "NO_PERMISSIONS",
         "database_uri": settings.address(settings.users_schema).replace("%", "%%"),
+        # Each question about a user is one statement, which needs no transaction.
+        "read_database_uri": f"{settings.address(settings.users_schema)}&autocommit=1".replace("%", "%%"),
         "auth_cache_ttl_seconds": str(LOGIN_HOLDS_S),
     }
     return "\n".join(["[mlflow]", *(f"{name} = {value}" for name, value in values.items())]) + "\n"

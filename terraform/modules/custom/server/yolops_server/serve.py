@@ -12,16 +12,17 @@ import importlib
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 import time
 from multiprocessing.connection import wait
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from yolops_server import prepare
 from yolops_server.settings import fetch_secret, read_settings
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
     from multiprocessing.context import ForkProcess
 
@@ -31,7 +32,35 @@ FORK = multiprocessing.get_context("fork")
 # A process that ends by itself is replaced, but not as fast as it can fail.
 PAUSE_S = 1.0
 KEEP_ALIVE_S, GRACEFUL_SHUTDOWN_S = 75, 20
+WAITING_CONNECTIONS = 2048
+# Before it accepts one more, a process waits so long for each that it has: as long as another needs to be quicker.
+WAIT_PER_CONNECTION_S, MOST_WAIT_S = 0.0005, 0.005
 TOLD = (signal.SIGTERM, signal.SIGINT)
+
+
+class Listener(socket.socket):
+    """A socket of which all processes accept connections, each of them one at a time.
+
+    Connections are kept, so a process that took all that come together would do alone what they should share. asyncio
+    accepts as many at once as it lets wait; here these are two numbers, and who has fewer connections is quicker.
+    """
+
+    def __init__(self) -> None:
+        # Of what is accepted here asyncio switches Nagle's algorithm off only if the protocol is named. With it, the
+        # body of an answer waits until its head is acknowledged, which a client puts off for 40 ms.
+        super().__init__(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._accepted: WeakSet[socket.socket] = WeakSet()
+
+    def listen(self, _: int = 0) -> None:
+        """Let connections wait, however few are accepted at once."""
+        super().listen(WAITING_CONNECTIONS)
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Return the next connection; raises what says that there is none if another process was quicker."""
+        time.sleep(min(len(self._accepted) * WAIT_PER_CONNECTION_S, MOST_WAIT_S))
+        accepted, address = super().accept()
+        self._accepted.add(accepted)
+        return accepted, address
 
 
 class Workers:
@@ -89,7 +118,7 @@ def import_mlflow(settings: Settings) -> None:
         importlib.import_module(name)
 
 
-def serve(listener: socket.socket) -> None:
+def serve(listener: Listener) -> None:
     """Serve MLflow in this process."""
     import uvicorn
 
@@ -100,6 +129,7 @@ def serve(listener: socket.socket) -> None:
         log_level="warning",
         proxy_headers=True,
         forwarded_allow_ips="127.0.0.1",
+        backlog=1,  # see Listener
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
     )
@@ -125,11 +155,13 @@ def main() -> None:
     Workers(settings.workers, lambda: serve(listener)).run()
 
 
-def socket_of(settings: Settings) -> socket.socket:
+def socket_of(settings: Settings) -> Listener:
     """Return what listens at the inner port, of 127.0.0.1 alone."""
-    import socket
-
-    return socket.create_server(("127.0.0.1", settings.inner_port), backlog=2048)
+    listener = Listener()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", settings.inner_port))
+    listener.listen()
+    return listener
 
 
 if __name__ == "__main__":
