@@ -93,9 +93,10 @@ test: check $(VENV)/checkov.done $(VENV)/sagemaker.done $(VENV)/terraform.done $
 	$(PYTEST) --numprocesses 2 --dist loadfile --cov --cov-report= $(addprefix --ignore=,$(AWS_TESTS))
 	$(PYTEST) --numprocesses 10 --dist loadfile --no-loadscope-reorder --cov --cov-append --cov-report term:skip-covered $(AWS_TESTS)
 
-faults: $(VENV)/dev.done $(VENV)/terraform.done  ## Break the server in 200 seeded schedules; kill upgrades and applies; check 10,000 broken datasets.
+faults: $(VENV)/dev.done $(VENV)/terraform.done  ## Break the server in 200 seeded schedules; interrupt jobs; kill upgrades and applies; check 10,000 broken datasets.
 	YOLOPS_SCHEDULES=$(SCHEDULES) $(PYTEST) --numprocesses 2 tests/faults
 	YOLOPS_KILLS=20 $(PYTEST) tests/server/test_upgrade.py
+	YOLOPS_INTERRUPTIONS=50 $(PYTEST) tests/rehearsal/test_training_in_a_job.py
 	YOLOPS_FUZZ=10000 $(PYTEST) --timeout 3600 tests/datasets/test_fuzz.py tests/datasets/formats/test_hostile.py
 	YOLOPS_FAULTS=10 $(PYTEST) --numprocesses 2 tests/e2e/test_killed_apply.py tests/e2e/test_interrupted_apply.py
 

@@ -79,7 +79,8 @@ def _run(place: JobPlace, environ: Mapping[str, str], console: Console, terminat
 
     request = place.request()
     place.work.mkdir(parents=True, exist_ok=True)
-    aws = Aws(environ.get("AWS_REGION", ""))
+    # SageMaker documents the ARN of the job for every container, and no variable with the region.
+    aws = Aws(environ.get("AWS_REGION") or f"{environ.get('TRAINING_JOB_ARN', '')}:::".split(":")[3])
     outputs = _outputs(environ)
     access = _access(outputs, environ, aws, place.work)
     trainer = UltralyticsTrainer(

@@ -90,7 +90,7 @@ class TrainingSession:
         senders: returns what brings runs to a platform.
         saved: called with the training's directory and the number of the epoch when a checkpoint stands in it.
         watch: told the number and the metrics of each epoch; it may raise `EndedEarly`.
-        goes_on: how an interrupted training goes on; `{name}` is that of its directory.
+        goes_on: how an interrupted training goes on; `{name}` is that of its directory. Empty if it does so by itself.
     """
 
     def __init__(
@@ -213,8 +213,8 @@ class TrainingSession:
             end = RunEnd.FINISHED
         except (KeyboardInterrupt, SystemExit):
             end, error = RunEnd.KILLED, f"stopped after {observer.epochs} epochs"
-            goes_on = "; " + self._goes_on.format(name=directory.path.name) if directory.last.exists() else ""
-            self._display.note(f"{error}{goes_on}")
+            goes_on = self._goes_on.format(name=directory.path.name) if directory.last.exists() else ""
+            self._display.note(f"{error}; {goes_on}" if goes_on else error)
             raise
         except EndedEarly as ending:
             end, error = RunEnd.KILLED, ending.message
@@ -227,8 +227,10 @@ class TrainingSession:
             raise
         finally:
             logger.tags({"yolops.epochs": observer.epochs, "yolops.error": error})
-            with suppress(OSError):  # whoever has removed the directory must still hear why the training ended
-                keep_files(logger, directory)
+            # Where it goes on by itself there is little time, and the end is sent behind files.
+            if self._goes_on or end is not RunEnd.KILLED:
+                with suppress(OSError):  # whoever has removed the directory must still hear why the training ended
+                    keep_files(logger, directory)
             logger.end(end)
 
 

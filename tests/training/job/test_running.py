@@ -93,6 +93,8 @@ def test_a_job_that_was_interrupted_goes_on_behind_its_last_whole_epoch_in_the_s
     with pytest.raises(SystemExit):
         job.run(FakeTrainer(2, ends_with=SystemExit(143)))
     assert job.records()[-1]["status"] == "KILLED"
+    assert not any(record.get("folder") == "weights" for record in job.records() if record["kind"] == "file")
+    assert (job.place.model / "best.pt").read_text() == "epoch 2", "what is left where the job is stopped for good"
     job.new_instance()
     trainer = FakeTrainer(4, begin_with=3)
     run = job.run(trainer)

@@ -12,9 +12,10 @@ import errno
 import hashlib
 import io
 import json
+import os
 import shutil
 import tarfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,10 +53,10 @@ class Checkpoints:
         with tarfile.open(written, "w") as archive:
             for path in _files(run):
                 name = path.relative_to(run.path).as_posix()
-                content = path.read_bytes()
-                hashes[name] = hashlib.sha256(content).hexdigest()
-                _add(archive, name, content)
-            _add(archive, SUMMARY, json.dumps({"epoch": epoch, "sha256": hashes}).encode())
+                with path.open("rb") as stream:  # progress.json may be replaced meanwhile
+                    hashes[name] = hashlib.file_digest(stream, "sha256").hexdigest()
+                    _add(archive, name, stream)
+            _add(archive, SUMMARY, io.BytesIO(json.dumps({"epoch": epoch, "sha256": hashes}).encode()))
         _move(written, target)
 
     def restore(self, target: Path) -> int:
@@ -87,10 +88,16 @@ def _files(run: RunDirectory) -> Iterator[Path]:
     yield from (path for name in SPOOL if (path := run.spool.directory / name).exists())
 
 
-def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+def _add(archive: tarfile.TarFile, name: str, stream: BinaryIO) -> None:
     about = tarfile.TarInfo(name)
-    about.size = len(content)
-    archive.addfile(about, io.BytesIO(content))
+    about.size = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    archive.addfile(about, stream)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _move(written: Path, target: Path) -> None:
@@ -127,7 +134,7 @@ def _unpack(path: Path, target: Path) -> bool:
         with tarfile.open(path, "r:") as archive:
             archive.extractall(target, filter="data")
         hashes = {
-            found.relative_to(target).as_posix(): hashlib.sha256(found.read_bytes()).hexdigest()
+            found.relative_to(target).as_posix(): _digest(found)
             for found in target.rglob("*")
             if found.is_file() and found.name != SUMMARY
         }

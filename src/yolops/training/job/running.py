@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from yolops.datasets.check import check
 from yolops.datasets.description import read_dataset
-from yolops.datasets.gate import checked
+from yolops.datasets.images import Level
 from yolops.datasets.versions.catalogue import find_version
 from yolops.datasets.versions.manifest import version_key
 from yolops.datasets.versions.pull import pull
@@ -36,7 +38,7 @@ PATIENCE_S = 300.0
 # Of the two minutes between SIGTERM and SIGKILL; what MLflow has not got by then, the next instance sends.
 LAST_WORDS_S = 60.0
 POLL_S = 0.1
-KEPT = ("results.csv", "args.yaml")
+KEPT = ("weights/best.pt", "weights/last.pt", "results.csv", "args.yaml")
 
 
 class JobTraining:
@@ -71,40 +73,11 @@ class JobTraining:
         Raises:
             YolopsError: it cannot be done, or it failed; the run says so.
         """
-        try:
-            run = self._train(trainer, outputs, senders, command_line)
-        except Exception as error:
-            if not self._has_begun:
-                self._say_failed(error, outputs, senders(outputs))
-            self._wait_for_mlflow(LAST_WORDS_S)
-            raise
-        except BaseException:
-            self._wait_for_mlflow(LAST_WORDS_S)
-            raise
-        self._leave_model(run)
-        if not self._wait_for_mlflow(PATIENCE_S):
-            shutil.copytree(self._spool.directory, self._place.unsent, dirs_exist_ok=True)
-            self._display.note(f"MLflow does not answer; what it has not got is in {self._place.unsent}")
-        return run
 
-    def _train(
-        self,
-        trainer: Trainer,
-        outputs: Outputs,
-        senders: Callable[[Outputs], Senders],
-        command_line: Sequence[str],
-    ) -> TrainedRun:
         def begin() -> Outputs:
             self._has_begun = True
             return outputs
 
-        shutil.rmtree(self._runs, ignore_errors=True)  # what is not in a checkpoint is not known in MLflow either
-        self._runs.mkdir(parents=True)
-        data = self._dataset()
-        dataset = read_dataset(data)
-        report, _ = checked(dataset, self._place.work / "checks")
-        if report.errors:
-            raise YolopsError(f"{data}: the dataset has errors: {report.errors[0]}", "see: yolops dataset check")
         session = TrainingSession(
             trainer,
             begin,
@@ -114,7 +87,37 @@ class JobTraining:
             display=self._display,
             senders=senders,
             saved=self._checkpoints.keep,
+            goes_on="",
         )
+        try:
+            run = self._train(session)
+        except Exception as error:
+            if not self._has_begun:
+                self._say_failed(error, outputs, senders(outputs))
+            self._wait_for_mlflow(LAST_WORDS_S)
+            raise
+        except BaseException:
+            self._leave_model()  # of a job that is stopped for good it is kept
+            if self._spool.owner() is not None:  # it trained, and has said how that ended
+                self._wait_for_mlflow(LAST_WORDS_S)
+            raise
+        self._leave_model()
+        if not self._wait_for_mlflow(PATIENCE_S):
+            shutil.copytree(self._spool.directory, self._place.unsent, dirs_exist_ok=True)
+            self._display.note(f"MLflow does not answer; what it has not got is in {self._place.unsent}")
+        return run
+
+    def _train(self, session: TrainingSession) -> TrainedRun:
+        shutil.rmtree(self._runs, ignore_errors=True)  # all that counts of an earlier process is in its checkpoints
+        self._runs.mkdir(parents=True)
+        data = self._dataset()
+        dataset = read_dataset(data)
+        report = check(dataset, level=Level.QUICK if self._request.version else Level.DEFAULT)
+        if self._request.version:  # every byte was compared with it, and looked at before it was pushed
+            report = replace(report, fingerprint=self._request.version)
+        if report.errors:
+            first = report.errors[0]
+            raise YolopsError(f"the dataset has errors: {first.where}: {first.what}", first.fix)
         if epoch := self._checkpoints.restore(self._runs / self._request.name):
             self._display.note(f"going on behind epoch {epoch}")
             return session.resume(RunDirectory.load(self._runs / self._request.name), dataset, report, {})
@@ -154,17 +157,15 @@ class JobTraining:
         if not self._spool.records_file.exists():
             intent = RunIntent("", outputs.tracking_uri, wanted.experiment, wanted.name, now_ms, wanted.run_id)
             Spool.create(self._spool.directory, intent)
+        reason = error.message if isinstance(error, YolopsError) else f"{type(error).__name__}: {error}"
         logger = RunLogger(self._spool)
-        logger.tags(
-            {"yolops.error": error.message if isinstance(error, YolopsError) else f"{type(error).__name__}: {error}"}
-        )
+        logger.tags({"yolops.error": reason})
         logger.end(RunEnd.FAILED)
         senders.start(self._spool)
 
-    def _leave_model(self, run: TrainedRun) -> None:
+    def _leave_model(self) -> None:
         self._place.model.mkdir(parents=True, exist_ok=True)
-        files = [run.trained.best, run.trained.last, *(run.directory.path / name for name in KEPT)]
-        for path in files:
+        for path in (self._runs / self._request.name / name for name in KEPT):
             if path.exists():
                 shutil.copyfile(path, self._place.model / path.name)
 
@@ -172,7 +173,7 @@ class JobTraining:
         """Wait until MLflow has all of a run that has ended: with this process its sender ends."""
         end = time.monotonic() + seconds
         while self._spool.records_file.exists() and not self._spool.is_delivered():
-            if time.monotonic() > end:
+            if time.monotonic() > end or self._spool.progress().gave_up:
                 return False
             time.sleep(POLL_S)
         return True
