@@ -79,6 +79,7 @@ def test_what_a_job_printed_is_printed(jobs: Jobs) -> None:
 
 def test_the_cost_is_the_billed_seconds_of_each_instance_type(jobs: Jobs) -> None:
     cost = in_mode(jobs, "studio")("--rehearsal", "jobs", "cost", "--json").json
+    assert cost["usd"] == {"ml.m5.large": round(0.115 * cost["billed_seconds"]["ml.m5.large"] / 3600, 2)}
     assert cost["billed_seconds"] == {"ml.m5.large": sum(job["billed_seconds"] for job in cost["jobs"])}
     assert {job["name"]: job["saving"] is not None for job in cost["jobs"]} == {
         "cells-broken": False,

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import eventually
+from tests.e2e.conftest import MICRO, eventually
 from tests.e2e.rehearsal import PROJECT, Rehearsed, booted
 from yolops.rehearsal.instance_mode import missing
 from yolops.rehearsal.server_files import written_files
@@ -129,12 +129,44 @@ def test_the_doctor_finds_nothing_wrong_with_a_server_that_has_booted(platform: 
     assert {checks[name]["verdict"] for name in ("way in", "certificate", "database", "bucket")} == {"ok"}
 
 
+def test_a_training_job_enters_by_a_login_of_its_own_and_its_run_has_metrics_and_model(platform: Rehearsed) -> None:
+    (platform.root / "micro.yaml").write_text(MICRO)
+    arguments = (
+        "--on",
+        "sagemaker",
+        "--wait",
+        "--model",
+        "micro.yaml",
+        "--epochs",
+        "2",
+        "--imgsz",
+        "32",
+        "--batch",
+        "8",
+    )
+    trained = platform.json(
+        "train", "shapes/data.yaml", *arguments, "--name", "in-a-job", "--device", "cpu", "plots=False"
+    )
+    assert (trained["status"], trained["job"]["status"]) == ("FINISHED", "Completed")
+    run = platform.json("runs", "show", trained["run_id"])
+    assert "metrics/mAP50_B" in run["metrics"]
+    assert run["tags"]["yolops.job.cost_usd"] == str(trained["cost_usd"])
+    described = platform.client("sagemaker").describe_training_job(TrainingJobName=trained["job"]["name"])
+    arn = platform.outputs()["training_login_secret_arn"]
+    login = json.loads(platform.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
+    assert described["Environment"]["YOLOPS_LOGIN_SECRET_ARN"] == arn
+    assert [
+        secret for secret in (login["password"], *secrets(platform)) if secret in json.dumps(described, default=str)
+    ] == []
+    assert login["username"] in [user["name"] for user in platform.json("users", "list")]
+
+
 def test_a_killed_instance_is_replaced_by_up_with_users_runs_models_and_artifacts(platform: Rehearsed) -> None:
     arguments = ("--epochs", "1", "--imgsz", "64", "--batch", "8", "--name", "one", "--register-as", "cells")
     platform("train", "shapes/data.yaml", *arguments)
     platform("users", "add", "ada")
     before = runs(platform)
-    assert [(name, status) for _, name, status in before] == [("one", "FINISHED")]
+    assert [(name, status) for _, name, status in before] == [("one", "FINISHED"), ("in-a-job", "FINISHED")]
     root = Path(platform.login()["MLFLOW_TRACKING_SERVER_CERT_PATH"]).read_bytes()
     killed = instance(platform)
     platform.client("ec2").terminate_instances(InstanceIds=[killed])

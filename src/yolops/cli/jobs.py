@@ -13,6 +13,7 @@ from yolops.cli.session import Json, Session, session_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from yolops.cli.console import Console
     from yolops.training.sagemaker_job import Job, SageMakerJobs
 
 FOLLOW_S = 2.0
@@ -49,7 +50,9 @@ def _show(context: typer.Context, job: Name, as_json: Json = False) -> None:
     from yolops.cli.console import table
 
     session = session_of(context)
+    console = session.console(as_json=as_json)
     found = _jobs(session).find(job)
+    cost = _tell_run(session, console, found)
     about = [
         ("job", found.name),
         ("status", _status(found)),
@@ -59,13 +62,15 @@ def _show(context: typer.Context, job: Name, as_json: Json = False) -> None:
         ("instance", f"{found.instance_type}{' (spot)' if found.spot else ''}"),
         ("billed", _seconds(found.billed_seconds)),
         ("saved by spot", _percent(found.saving)),
+        ("cost", "" if cost is None else f"{cost:.2f} USD"),
+        ("run", found.run_id),
         ("image", found.image),
         ("model", found.model_uri),
         ("ARN", found.arn),
     ]
     stages = [(stage, f"{began.astimezone():%H:%M:%S}") for stage, began in found.stages]
-    session.console(as_json=as_json).data(
-        found.as_dict(),
+    console.data(
+        found.as_dict() | {"cost_usd": cost},
         table("", "", rows=[row for row in about if row[1]]),
         "",
         table("stage", "began", rows=stages),
@@ -113,8 +118,9 @@ def _stop(context: typer.Context, job: Name, as_json: Json = False) -> None:
 
 
 def _cost(context: typer.Context, most: Most = 100, as_json: Json = False) -> None:
-    """Show what is billed for the newest training jobs, in seconds of each instance type; prices are AWS's own."""
+    """Show what is billed for the newest training jobs, in seconds and USD of each instance type."""
     from yolops.cli.console import table
+    from yolops.cli.job_following import price_of
 
     session = session_of(context)
     jobs = [job for job in _jobs(session).newest(most) if job.billed_seconds is not None]
@@ -125,9 +131,33 @@ def _cost(context: typer.Context, most: Most = 100, as_json: Json = False) -> No
     sums = _sums(jobs)
     columns = ("job", "instance", "spot", "seconds", "billed seconds", "saved")
     shown = table(*columns, rows=rows) if rows else "no training job has ended yet"
-    totals = [f"{name}: {seconds / 3600:.2f} h billed" for name, seconds in sums.items()]
-    value = {"jobs": [job.as_dict() for job in jobs], "billed_seconds": sums}
+    prices = {job.instance_type: job for job in jobs}
+    dollars = {
+        name: round(price * sums[name] / 3600, 2)
+        for name, job in prices.items()
+        if (price := price_of(job)) is not None
+    }
+    totals = [
+        f"{name}: {seconds / 3600:.2f} h billed" + (f", {dollars[name]:.2f} USD" if name in dollars else "")
+        for name, seconds in sums.items()
+    ]
+    value = {"jobs": [job.as_dict() for job in jobs], "billed_seconds": sums, "usd": dollars}
     session.console(as_json=as_json).data(value, shown, *totals)
+
+
+def _tell_run(session: Session, console: Console, job: Job) -> float | None:
+    """Tell the run of a job that has ended what is known of it now, and return what the job has cost in USD."""
+    from yolops.cli.job_following import price_of, record
+    from yolops.errors import YolopsError
+    from yolops.training.submission.facts import cost
+
+    dollars = cost(job, price_of(job))
+    if job.run_id and not job.lives:
+        try:
+            record(session.mlflow(), job, dollars)
+        except YolopsError as error:
+            console.note(f"its run was not told: {error.message}")
+    return dollars
 
 
 def _sums(jobs: Sequence[Job]) -> dict[str, int]:

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from yolops.cli.session import Json, session_of
 from yolops.errors import UsageError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+A_DAY_S = 24 * 3600
 DEFAULT_MODEL = "yolo11n.pt"
 # Typer hands on what it does not know; the trainer checks it.
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+JOB_OPTIONS = ("instance_type", "instance_count", "image", "spot", "max_run", "max_wait", "wait", "dry_run")
+
+
+class Where(StrEnum):
+    """Where a training runs."""
+
+    HERE = "here"
+    SAGEMAKER = "sagemaker"
 
 
 def train(
@@ -30,6 +44,15 @@ def train(
     name: Annotated[str, typer.Option(help="Name of the run; the model's name if not given.")] = "",
     register_as: Annotated[str, typer.Option(help="Register the model under this name.")] = "",
     alias: Annotated[str, typer.Option(help="Alias of the registered version.")] = "candidate",
+    on: Annotated[Where, typer.Option(help="Train here, or in a training job of the platform in AWS.")] = Where.HERE,
+    instance_type: Annotated[str, typer.Option(help="Of the job; that of terraform.tfvars if not given.")] = "",
+    instance_count: Annotated[int, typer.Option(min=1, help="Of the job: 1, since ultralytics takes no more.")] = 1,
+    image: Annotated[str, typer.Option(help="Of the job: an image in ECR with all packages, or a tag of ours.")] = "",
+    spot: Annotated[bool, typer.Option("--spot", help="Run the job on spot instances; it goes on by itself.")] = False,
+    max_run: Annotated[int, typer.Option(metavar="SECONDS", help="How long the job may run.")] = A_DAY_S,
+    max_wait: Annotated[int, typer.Option(metavar="SECONDS", help="The same with all waiting for spot.")] = 0,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the job; Ctrl-C leaves it running.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the job, and what stands against it.")] = False,
     resume: Annotated[str, typer.Option(help="Go on with a stopped run: last, its name or ID, or its last.pt.")] = "",
     as_json: Json = False,
 ) -> None:
@@ -44,9 +67,10 @@ def train(
     resume = {"True": "last", "False": ""}.get(word := str(arguments.pop("resume", resume)), word)
     session = session_of(context)
     console = session.console(as_json=as_json)
+    for option in _typed(context, JOB_OPTIONS) if on is Where.HERE else ():
+        raise UsageError(f"{option}: is about a training job", "add --on sagemaker, or leave it out")
     if resume:
         _refuse_beside_resume(context)
-    if resume:
         run = training.resume(session, console, resume, arguments)
     elif data is None:
         raise UsageError("train: which dataset?", "yolops train data.yaml; to get one: yolops dataset sample")
@@ -60,14 +84,28 @@ def train(
             register_as=register_as,
             alias=alias if register_as else "",
         )
+        if on is Where.SAGEMAKER:
+            from yolops.cli import train_in_sagemaker
+            from yolops.training.submission.spec import Machine
+
+            machine = Machine(instance_type, instance_count, image, spot, max_run, max_wait)
+            train_in_sagemaker.train(session, console, request, machine, dry_run=dry_run, wait=wait)
+            return
         run = training.train(session, console, request)
     training.show(console, run)
 
 
 def _refuse_beside_resume(context: typer.Context) -> None:
     """A run goes on as what it began: refuse what would make it another one, rather than ignore it."""
-    for name in ("data", "model", "experiment", "name", "register_as", "alias"):
+    for name in _typed(context, ("data", "model", "experiment", "name", "register_as", "alias")):
+        raise UsageError(f"--resume: a run goes on as it began, so {name} cannot be given", "leave it out")
+    for name in _typed(context, ("on", *JOB_OPTIONS)):
+        raise UsageError(f"--resume: a training job goes on by itself, so {name} cannot be given", "leave it out")
+
+
+def _typed(context: typer.Context, names: Sequence[str]) -> Iterator[str]:
+    """Yield which of these a person has typed, as they typed them."""
+    for name in names:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
-            typed = "the dataset" if name == "data" else f"--{name.replace('_', '-')}"
-            raise UsageError(f"--resume: a run goes on as it began, so {typed} cannot be given", "leave it out")
+            yield "the dataset" if name == "data" else f"--{name.replace('_', '-')}"

@@ -172,19 +172,33 @@ def bucket(cloud: Cloud) -> Seen:
 def training_quota(cloud: Cloud) -> Seen:
     """The account may train on the instance type of the platform, on demand and on spot."""
     kind = cloud.outputs.sagemaker_instance_type
-    uses = {f"{kind} for training job usage": "on demand", f"{kind} for spot training job usage": "on spot"}
-    found: dict[str, float] = {}
-    for page in cloud.aws.pages("service-quotas", "list_service_quotas", ServiceCode="sagemaker"):
-        found |= {quota["QuotaName"]: quota["Value"] for quota in page["Quotas"] if quota["QuotaName"] in uses}
-        if len(found) == len(uses):  # there are thousands
-            break
+    found = training_quotas(cloud.aws, kind)
     if not found:
         raise Skip(f"AWS lists no quota for {kind or 'an instance type that is not named'}")
     notes = Notes(kind)
     for name in [name for name, value in found.items() if value < 1]:
         fix = f"ask for more in the console of Service Quotas (Amazon SageMaker, {name}), or choose another type"
-        notes.warning("quota-none", f"this account may run none {uses[name]}", fix)
-    return notes.seen(", ".join(f"{value:.0f} {kind} {uses[name]}" for name, value in found.items()))
+        notes.warning("quota-none", f"this account may run none {_use(name)}", fix)
+    return notes.seen(", ".join(f"{value:.0f} {kind} {_use(name)}" for name, value in found.items()))
+
+
+def training_quotas(aws: Aws, kind: str) -> dict[str, float]:
+    """Return how many instances of a type may train at a time, by the names of the quotas: on demand, and on spot.
+
+    Raises:
+        AwsError: AWS refuses, or cannot be reached.
+    """
+    names = {f"{kind} for training job usage", f"{kind} for spot training job usage"}
+    found: dict[str, float] = {}
+    for page in aws.pages("service-quotas", "list_service_quotas", ServiceCode="sagemaker"):
+        found |= {quota["QuotaName"]: quota["Value"] for quota in page["Quotas"] if quota["QuotaName"] in names}
+        if len(found) == len(names):  # there are thousands
+            break
+    return found
+
+
+def _use(quota: str) -> str:
+    return "on spot" if " for spot " in quota else "on demand"
 
 
 def _or_nothing(cloud: Cloud, operation: str, bucket: str) -> dict[str, Any]:

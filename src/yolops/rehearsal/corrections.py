@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from moto.core.types import Base64EncodedString
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from moto.ec2.models.launch_templates import LaunchTemplate
     from moto.ec2.models.security_groups import SecurityGroupRule
     from moto.ec2.models.subnets import Subnet
+    from moto.ecr.models import ECRBackend
     from moto.rds.models import DBParameterGroup
     from moto.s3.models import FakeBucket
 
@@ -121,3 +123,15 @@ def delete_trail(moto: Callable[..., None]) -> Callable[..., None]:
         moto(self, name.rpartition("/")[2])
 
     return delete
+
+
+def describe_images(moto: Callable[..., Any]) -> Callable[..., Any]:
+    """Return how images are looked up: what AWS keeps in accounts of its own is there for everybody."""
+
+    def describe(self: ECRBackend, name: str, registry: str | None = None, images: Any = None) -> Any:
+        if registry and registry != self.account_id:
+            tags = [image.get("imageTag", "") for image in images or []]
+            return [SimpleNamespace(registry_id=registry, repository_name=name, image_tags=[tag]) for tag in tags]
+        return moto(self, name, registry, images)
+
+    return describe

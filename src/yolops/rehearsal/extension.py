@@ -15,6 +15,7 @@ from moto.ec2.models.instances import Instance
 from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.models.subnets import Subnet
+from moto.ecr.models import ECRBackend
 from moto.moto_server.werkzeug_app import create_backend_app
 from moto.rds.models import DBParameterGroup
 from moto.rds.responses import RDSResponse
@@ -87,6 +88,7 @@ def _install_corrections() -> None:
         (EC2Backend, "iter_tagged_resources", corrections.tagged_machines),
         (Instance, "reboot", corrections.reboot),
         (CloudTrailBackend, "delete_trail", corrections.delete_trail),
+        (ECRBackend, "describe_images", corrections.describe_images),
     ):
         _put(owner, name, correct(getattr(owner, name)))
 

@@ -69,6 +69,11 @@ class Job:
         return self.status in LIVING
 
     @property
+    def region(self) -> str:
+        """Where it runs."""
+        return self.arn.split(":")[3]
+
+    @property
     def saving(self) -> float | None:
         """Which part of the price on demand spot has saved, 0 to 1; None while that is not known.
 

@@ -29,7 +29,7 @@ ENDED = Job(
 
 
 def test_a_run_is_told_what_was_billed_saved_and_paid_and_where_the_log_is() -> None:
-    assert {name.removeprefix("yolops.job."): value for name, value in facts(ENDED, 0.736).items()} == {
+    assert {name.removeprefix("yolops.job."): value for name, value in facts(ENDED, cost(ENDED, 0.736)).items()} == {
         "status": "Completed",
         "name": "cells-warm-01234567",
         "arn": ENDED.arn,
@@ -50,4 +50,4 @@ def test_what_is_not_known_is_not_said() -> None:
     assert cost(running, 0.736) is None
     assert cost(ENDED, None) is None
     unknown = {"yolops.job.billed_seconds", "yolops.job.spot_saving", "yolops.job.cost_usd", "yolops.job.failure"}
-    assert not unknown & facts(running, 1.0).keys()
+    assert not unknown & facts(running, None).keys()

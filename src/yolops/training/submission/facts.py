@@ -33,9 +33,13 @@ def log_link(region: str, name: str) -> str:
     return f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{place}{filtered}"
 
 
-def facts(job: Job, price: float | None) -> dict[str, str]:
-    """Return the tags of the run of a job, as far as they are known by now."""
-    region = job.arn.split(":")[3]
+def facts(job: Job, dollars: float | None) -> dict[str, str]:
+    """Return the tags of the run of a job, as far as they are known by now.
+
+    Args:
+        job: the job.
+        dollars: what it has cost in USD, if that is known.
+    """
     known = {
         "status": job.status,
         "name": job.name,
@@ -46,8 +50,8 @@ def facts(job: Job, price: float | None) -> dict[str, str]:
         "seconds": job.seconds,
         "billed_seconds": job.billed_seconds,
         "spot_saving": None if job.saving is None else round(job.saving, 4),
-        "cost_usd": cost(job, price),
-        "log": log_link(region, job.name),
+        "cost_usd": dollars,
+        "log": log_link(job.region, job.name),
         "failure": job.failure or None,
     }
     return {f"{PREFIX}.{name}": str(value) for name, value in known.items() if value is not None}

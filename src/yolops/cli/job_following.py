@@ -1,0 +1,127 @@
+"""Following a training job of `yolops train` to its end, and what its run is told then."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from yolops.aws import Aws, AwsError
+from yolops.costs.prices import PRICE_LIST_REGION, training_price
+from yolops.errors import YolopsError
+from yolops.tracking.pending_runs import set_tags
+from yolops.tracking.runs import find_run
+from yolops.training.submission.facts import cost, facts
+
+if TYPE_CHECKING:
+    from yolops.cli.console import Console
+    from yolops.cli.session import Session
+    from yolops.platform.outputs import Outputs
+    from yolops.tracking.rest import MlflowRest
+    from yolops.training.sagemaker_job import Job, SageMakerJobs
+    from yolops.training.submission.submit import Submitted
+
+FOLLOW_S = 2.0
+# Logged once an epoch, whatever is trained.
+CLOCK = "speed/epoch_s"
+DEFAULT_EPOCHS = 100
+COMPLETED = "Completed"
+
+
+def ways_back(session: Session, name: str) -> str:
+    """Return how a person comes back to a job, or stops it."""
+    prefix = session.command_prefix()
+    return f"follow it: {prefix} jobs logs --follow {name}; stop it: {prefix} jobs stop {name}"
+
+
+def follow(session: Session, console: Console, jobs: SageMakerJobs, rest: MlflowRest, submitted: Submitted) -> Job:
+    """Show what a job does until it has ended; Ctrl-C leaves it running.
+
+    Raises:
+        YolopsError: AWS refuses, or cannot be reached.
+    """
+    name, epochs = submitted.spec.name, int(str(submitted.spec.request.arguments.get("epochs", DEFAULT_EPOCHS)))
+    job = jobs.find(name)
+    log, stage, bar = jobs.log(job), "", console.bar("training")
+    try:
+        while True:
+            # Asked before the log is read: what ends a job is printed before it has ended.
+            job = jobs.find(name)
+            if job.stage != stage:
+                stage = job.stage
+                console.note(f"job: {stage}")
+            for line in log.read():
+                console.note(line.text)
+            if not job.lives:
+                return job
+            bar.update(_epoch(rest, submitted.run.run_id), epochs)
+            time.sleep(FOLLOW_S)
+    except (KeyboardInterrupt, YolopsError):
+        bar.stop()
+        console.note(f"the job goes on; {ways_back(session, name)}")
+        raise
+    finally:
+        bar.stop()
+
+
+def price_of(job: Job) -> float | None:
+    """Return what the instance of a job costs on demand in USD per hour; None where AWS does not tell us."""
+    try:
+        return training_price(Aws(PRICE_LIST_REGION), job.region, job.instance_type)
+    except AwsError:  # whoever may not read prices still sees what is billed
+        return None
+
+
+def record(rest: MlflowRest, job: Job, dollars: float | None) -> None:
+    """Tell the run of a job what is known of it.
+
+    Args:
+        rest: MLflow.
+        job: the job.
+        dollars: what it has cost in USD, if that is known.
+
+    Raises:
+        YolopsError: MLflow does not answer, or refuses.
+    """
+    set_tags(rest, job.run_id, facts(job, dollars))
+
+
+def show_ended(console: Console, rest: MlflowRest, job: Job, outputs: Outputs) -> None:
+    """Show what came out of a job that has ended.
+
+    Raises:
+        YolopsError: it failed.
+    """
+    dollars = cost(job, price_of(job))
+    record(rest, job, dollars)
+    run = find_run(rest, job.run_id)
+    info = rest.get("runs/get", run_id=job.run_id)["run"]["info"]
+    best = {name.removeprefix("best/"): value for name, value in run.metrics.items() if name.startswith("best/")}
+    url = outputs.page(f"experiments/{info['experiment_id']}/runs/{job.run_id}")
+    value: dict[str, Any] = {
+        "job": job.as_dict(),
+        "run_id": job.run_id,
+        "run_url": url,
+        "status": run.status,
+        "metrics": best,
+        "cost_usd": dollars,
+    }
+    billed = f"billed   {job.billed_seconds} s of {job.instance_type}"
+    billed += f", {job.saving:.0%} saved by spot" if job.saving is not None else ""
+    billed += f", {dollars:.2f} USD" if dollars is not None else ""
+    lines = ["   ".join(f"{name} {number:.3f}" for name, number in best.items()), billed, f"run      {url}"]
+    console.data(value, *(line for line in lines if line))
+    if job.status != COMPLETED:
+        why = f": {job.failure}" if job.failure else ""
+        raise YolopsError(
+            f"{job.name} has not completed, but is {job.status} ({job.stage}){why}",
+            f"read its log: yolops jobs logs {job.name}",
+        )
+
+
+def _epoch(rest: MlflowRest, run_id: str) -> int:
+    """Return the last epoch that MLflow has of a run; 0 where it does not answer: the log goes on all the same."""
+    try:
+        data = rest.get("runs/get", run_id=run_id)["run"].get("data", {})
+    except YolopsError:
+        return 0
+    return max((int(item.get("step", 0)) for item in data.get("metrics", []) if item["key"] == CLOCK), default=0)

@@ -1,0 +1,110 @@
+"""What a training job takes out of the bucket: gathered here, checked, and sent as far as it is not there yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from yolops.aws import Aws
+from yolops.cli.training import checked_dataset
+from yolops.datasets.versions.catalogue import check_name as check_dataset_name
+from yolops.datasets.versions.layout import lay_out
+from yolops.datasets.versions.push import push
+from yolops.datasets.versions.store import bucket
+from yolops.training.submission import code, packages
+
+if TYPE_CHECKING:
+    from yolops.cli.console import Console
+    from yolops.cli.session import Session
+    from yolops.datasets.description import Dataset
+    from yolops.datasets.versions.store import Store
+    from yolops.platform.outputs import Outputs
+    from yolops.training.run_directory import TrainRequest
+    from yolops.training.submission.spec import Machine
+
+
+@dataclass(frozen=True)
+class Freight:
+    """What goes along with a job.
+
+    Attributes:
+        archive: this yolops, as it runs there.
+        lock: of the packages that are sent; None where the image has them.
+        model: the model to start from, as the job knows it.
+        model_file: that file here; None where it is built in.
+        data: the dataset.
+        name: of the dataset in the bucket.
+        version: its fingerprint.
+    """
+
+    archive: bytes
+    lock: Path | None
+    model: str
+    model_file: Path | None
+    data: Dataset
+    name: str
+    version: str
+
+    @property
+    def packages(self) -> str:
+        """The prefix of the packages; empty where there are none."""
+        return packages.prefix_of(self.lock) if self.lock else ""
+
+    @property
+    def model_prefix(self) -> str:
+        """The prefix of the file to start from; empty where there is none."""
+        return code.model_prefix(self.model_file) if self.model_file else ""
+
+    @property
+    def data_bytes(self) -> int:
+        """The size of the dataset."""
+        return sum(file.stat().st_size for file in lay_out(self.data).sources.values())
+
+
+def gather(session: Session, console: Console, request: TrainRequest, machine: Machine) -> Freight:
+    """Return what a job takes along; published weights are downloaded, nothing is sent.
+
+    Raises:
+        YolopsError: the dataset has errors, or an argument or the model cannot be.
+    """
+    from yolops.training.ultralytics_trainer import UltralyticsTrainer
+
+    state = session.workspace.create_state()
+    trainer = UltralyticsTrainer(state / "ultralytics", verbose=session.verbose)
+    # Which devices there are, the job sees.
+    trainer.check({name: value for name, value in request.arguments.items() if name != "device"}, request.model)
+    dataset, report = checked_dataset(session, console, Path(request.data))
+    start, weights = trainer.start_of(request.model, state / "weights")
+    if weights.startswith("random:"):
+        console.warn(f"weights: {weights}; the detector learns everything anew")
+    file = Path(start) if Path(start).is_file() else None
+    lock = code.lock_file()
+    # The image of a rehearsal is this machine, which has its packages.
+    needs_packages = not machine.image and not session.rehearsal
+    return Freight(
+        archive=code.code_archive(code.package(), lock),
+        lock=lock if needs_packages else None,
+        model=file.name if file else start,
+        model_file=file,
+        data=dataset,
+        name=check_dataset_name(dataset.source.parent.name),
+        version=report.fingerprint,
+    )
+
+
+def send(session: Session, console: Console, freight: Freight, outputs: Outputs, datasets: Store) -> None:
+    """Bring into the bucket what is not there yet.
+
+    Raises:
+        YolopsError: a file cannot be read, packages cannot be fetched, or the bucket refuses.
+    """
+    store = bucket(Aws(outputs.aws_region), f"s3://{outputs.bucket_name}")
+    with console.progress("pushing files") as progress:
+        push(datasets, freight.name, freight.data, version=freight.version, progress=progress)
+    store.put(code.key_of(freight.archive), freight.archive, only_new=True)
+    if freight.model_file is not None and not any(store.below(freight.model_prefix)):
+        store.put(freight.model_prefix + freight.model, freight.model_file.read_bytes())
+    if freight.lock is not None:
+        with console.progress("sending packages") as progress:
+            packages.send_packages(store, freight.lock, session.workspace.create_state() / "packages", progress)

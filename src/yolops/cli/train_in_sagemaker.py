@@ -1,0 +1,205 @@
+"""`yolops train --on sagemaker`: a training job put together, looked at before it costs anything, and started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from yolops.aws import Aws
+from yolops.cli.job_following import follow, show_ended, ways_back
+from yolops.cli.job_freight import Freight, gather, send
+from yolops.costs.prices import PRICE_LIST_REGION
+from yolops.datasets.versions.store import bucket
+from yolops.diagnosis.run import run as run_checks
+from yolops.diagnosis.training_job import CHECKS, Planned
+from yolops.errors import UsageError, YolopsError
+from yolops.findings import errors
+from yolops.platform.outputs import Mode
+from yolops.tracking.names import check_name
+from yolops.training.job.contract import JobRequest
+from yolops.training.sagemaker_job import SageMakerJobs
+from yolops.training.submission import code
+from yolops.training.submission.job_login import ensure_user, let_train, login_of
+from yolops.training.submission.spec import JobSpec, Machine, check_machine, plan_job
+from yolops.training.submission.submit import Submitted, submit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from yolops.cli.console import Console
+    from yolops.cli.session import Session
+    from yolops.diagnosis.check import Outcome
+    from yolops.platform.outputs import Outputs
+    from yolops.tracking.pending_runs import PendingRun
+    from yolops.tracking.rest import MlflowRest
+    from yolops.training.run_directory import TrainRequest
+
+# Stands for the ID of a run that is not made yet.
+NO_RUN = "0" * 32
+
+
+@dataclass(frozen=True)
+class Order:
+    """A job that somebody wants.
+
+    Attributes:
+        outputs: the platform.
+        machine: what it runs on.
+        request: what it trains.
+        freight: what it takes along.
+    """
+
+    outputs: Outputs
+    machine: Machine
+    request: TrainRequest
+    freight: Freight
+
+    def spec(self, run_id: str) -> JobSpec:
+        """Return the job for a run."""
+        wanted, freight = self.request, self.freight
+        request = JobRequest(
+            run_id=run_id,
+            experiment=wanted.experiment,
+            name=wanted.name,
+            model=freight.model,
+            arguments=wanted.arguments,
+            register_as=wanted.register_as,
+            alias=wanted.alias,
+            dataset=f"{self.outputs.dataset_uri}/{freight.name}",
+            version=freight.version,
+        )
+        return plan_job(
+            self.outputs,
+            self.machine,
+            request,
+            code=code.key_of(freight.archive),
+            packages=freight.packages,
+            model=freight.model_prefix,
+            data_bytes=freight.data_bytes,
+        )
+
+
+def train(
+    session: Session, console: Console, request: TrainRequest, machine: Machine, *, dry_run: bool, wait: bool
+) -> None:
+    """Start a training job, or show it.
+
+    Args:
+        session: of the command.
+        console: where to.
+        request: what is trained.
+        machine: what it runs on; without a type it has that of `terraform.tfvars`.
+        dry_run: only show it, and what stands against it.
+        wait: follow it to its end.
+
+    Raises:
+        YolopsError: something stands against it, or SageMaker refuses; where it is followed also that it failed.
+    """
+    check_machine(machine, request.arguments)
+    check_name("--name", request.name)
+    if request.register_as:
+        check_name("--register-as", request.register_as)
+        check_name("--alias", request.alias)
+    outputs = _platform(session)
+    machine = replace(machine, instance_type=machine.instance_type or outputs.sagemaker_instance_type)
+    freight = gather(session, console, request, machine)
+    order = Order(outputs, machine, replace(request, experiment=request.experiment or freight.name), freight)
+    datasets = bucket(Aws(outputs.aws_region), outputs.dataset_uri)
+    spec = order.spec(NO_RUN)
+    outcomes = _preflight(console, Planned(spec, outputs, Aws(outputs.aws_region), Aws(PRICE_LIST_REGION), datasets))
+    if dry_run:
+        _show_plan(console, spec, outcomes)
+    _refuse_errors(outcomes)
+    if dry_run:
+        return
+    send(session, console, freight, outputs, datasets)
+    rest = session.mlflow(outputs)
+    jobs = SageMakerJobs(Aws(outputs.aws_region), outputs.project_name)
+    submitted = _submit(session, jobs, rest, order)
+    _say_started(session, console, submitted, outputs, is_last=not wait)
+    if wait:
+        show_ended(console, rest, follow(session, console, jobs, rest, submitted), outputs)
+
+
+def _platform(session: Session) -> Outputs:
+    from yolops.cli.deployment import outputs_of
+
+    if session.named_server() is not None:
+        raise UsageError("--on sagemaker: a job goes to the platform of the workspace", "leave --tracking-uri out")
+    settings = session.workspace.settings()
+    if settings is None:
+        message = "training jobs run beside a platform in AWS, and this workspace has none"
+        raise YolopsError(message, "make one: yolops init")
+    return outputs_of(session, settings)
+
+
+def _preflight(console: Console, planned: Planned) -> list[Outcome]:
+    """Look at everything that could stop the job, side by side, and say what was found."""
+    with console.progress("looking at quota, image, network and price") as progress:
+        outcomes = run_checks([check.of(planned) for check in CHECKS], progress)
+    console.findings([finding for outcome in outcomes for finding in outcome.findings])
+    for outcome in outcomes:
+        if outcome.check == "price" and outcome.found:
+            console.note(f"price: {outcome.found}")
+    return outcomes
+
+
+def _refuse_errors(outcomes: Sequence[Outcome]) -> None:
+    stops = errors(finding for outcome in outcomes for finding in outcome.findings)
+    if stops:
+        more = f" (and {len(stops) - 1} more, above)" if len(stops) > 1 else ""
+        raise YolopsError(f"the job would not work: {stops[0].where}: {stops[0].what}{more}", stops[0].fix)
+
+
+def _submit(session: Session, jobs: SageMakerJobs, rest: MlflowRest, order: Order) -> Submitted:
+    """Start the job; in custom mode its login is let in before, and into the experiment as soon as that is there."""
+    outputs, request = order.outputs, order.request
+    login = login_of(Aws(outputs.aws_region), outputs) if outputs.mode is Mode.CUSTOM else None
+    if login is not None:
+        ensure_user(rest, session.access(outputs), login)
+
+    def plan(run: PendingRun) -> JobSpec:
+        if login is not None:
+            let_train(rest, login, request.experiment, request.register_as)
+        return order.spec(run.run_id)
+
+    return submit(jobs, rest, request.experiment, request.name, plan)
+
+
+def _show_plan(console: Console, spec: JobSpec, outcomes: Sequence[Outcome]) -> None:
+    from yolops.cli.console import table
+
+    rows = [
+        ("job", spec.name.replace(NO_RUN[:8], "(ID of the run)")),
+        ("instance", f"{spec.instance_type}{' (spot)' if spec.spot else ''}, {spec.volume_gb} GB"),
+        ("image", spec.image),
+        ("may run", f"{spec.max_run_s} s" + (f", {spec.max_wait_s} s with all waiting" if spec.spot else "")),
+        ("role", spec.role_arn),
+        ("subnets", ", ".join(spec.subnet_ids)),
+        ("dataset", f"{spec.request.dataset}@{spec.request.version[:12]}"),
+        ("model", spec.request.model),
+        *((f"channel {name}", uri) for name, uri in spec.channels.items()),
+        ("checkpoints", spec.checkpoint_uri),
+        *spec.environment.items(),
+        *((f"tag {name}", value) for name, value in spec.tags.items()),
+    ]
+    checks = [(outcome.check, outcome.verdict.value, outcome.found) for outcome in outcomes]
+    value = {
+        "job": spec.as_dict(),
+        "create_training_job": spec.create_request(),
+        "checks": [outcome.as_dict() for outcome in outcomes],
+    }
+    console.data(value, table("", "", rows=rows), "", table("check", "", "found", rows=checks))
+
+
+def _say_started(session: Session, console: Console, submitted: Submitted, outputs: Outputs, *, is_last: bool) -> None:
+    spec, run = submitted.spec, submitted.run
+    url = outputs.page(f"experiments/{run.experiment_id}/runs/{run.run_id}")
+    lines = [f"job      {spec.name}", f"run      {url}"]
+    if is_last:
+        value = {"job": spec.name, "arn": submitted.arn, "run_id": run.run_id, "run_url": url}
+        console.data(value, *lines)
+        console.note(ways_back(session, spec.name))
+    else:
+        for line in lines:
+            console.note(line)
