@@ -33,6 +33,7 @@ def test_the_files_are_those_that_cloud_init_would_write(user_data: bytes, tmp_p
         "workers": 1,
         "run": str(tmp_path),
         "tls": str(tmp_path),
+        "cache": str(tmp_path),
     }
 
 

@@ -84,7 +84,7 @@ class Version:
         self.directory.mkdir()
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
-        places = dict.fromkeys(("run", "tls"), str(self.directory))
+        places = dict.fromkeys(("run", "tls", "cache"), str(self.directory))
         own = {**places, "port": self.port, "inner_port": self.port}
         (self.directory / "server.json").write_text(json.dumps({**self.settings, **own, "workers": 1}))
         with (self.directory / "log").open("w") as log:

@@ -14,7 +14,7 @@ from tests.server.test_server import routes
 pytestmark = pytest.mark.timeout(300)
 # What is tested elsewhere, or is no endpoint; the start of the path, and why.
 ELSEWHERE = {
-    "/api/2.0/yolops/": "test_backups.py",
+    "/api/2.0/yolops/": "test_backups.py, test_upgrade.py, test_trial.py",
     "/static-files/": "files of the pages: test_contract_pages.py",
     "/build/": "the same files by Flask's own route",
     "/api/2.0/mlflow/users/create-ui": "the form of /signup, with a token that only the form has",

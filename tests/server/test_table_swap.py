@@ -71,7 +71,7 @@ def saved(engine: Engine) -> tuple[list[str], dict[str, dict[str, object]]]:
 
 
 def loaded(engine: Engine, connection: Connection, lines: list[str]) -> None:
-    make_room(connection, WHERE)
+    make_room(connection, WHERE.restored)
     with raw_connection(engine) as plain:
         load(plain, WHERE.restored, lines, str)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
 from tests.platform.conftest import simulation
-from tests.server.conftest import SECRET
+from tests.server.conftest import SECRET, SOURCE
 from tests.server.mlflow_versions import Running, Version, interpreter
 from yolops_server.database import VERSION_TABLES, revision
 from yolops_server.database_dump import columns_of, content_of, dump, load, raw_connection, table_names
@@ -192,6 +193,7 @@ def upgradable(engine: Engine, root: Path) -> Iterator[Platform]:
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
         manager = boto3.client("secretsmanager", endpoint_url=aws["AWS_ENDPOINT_URL"], **keys)
         secret = manager.create_secret(Name="server", SecretString=json.dumps(SECRET | {"password": "password"}))["ARN"]
+        boto3.client("s3", endpoint_url=aws["AWS_ENDPOINT_URL"], **keys).create_bucket(Bucket="cells")
         versions = [Version(version, root / version, settings_of(engine, secret), aws) for version in (OLD, NEW)]
         try:
             for version in versions:
@@ -217,4 +219,6 @@ def settings_of(engine: Engine, secret: str) -> dict[str, Any]:
         "bucket": "cells",
         "prefix": "mlflow",
         "log_group": "",
+        "uv": str(Path(sys.executable).with_name("uv")),
+        "locks": str(SOURCE),
     }

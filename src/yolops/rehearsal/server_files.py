@@ -59,5 +59,6 @@ def lay_out_server(files: Mapping[str, str], directory: Path, changes: Mapping[s
             target = directory / "lib" / path.removeprefix(LIBRARY)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(content, encoding="utf-8")
-    settings = {**json.loads(files[SETTINGS]), "run": str(directory), "tls": str(directory), "workers": 1, **changes}
+    own = dict.fromkeys(("run", "tls", "cache"), str(directory))
+    settings = {**json.loads(files[SETTINGS]), **own, "workers": 1, **changes}
     (directory / "server.json").write_text(json.dumps(settings), encoding="utf-8")

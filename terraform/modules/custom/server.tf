@@ -39,6 +39,8 @@ locals {
   server_files = merge(
     { for name in fileset(local.server_source, "yolops_server/*.py") : "/opt/mlflow/lib/${name}" => file("${local.server_source}/${name}") },
     { for name in fileset(local.server_source, "systemd/mlflow*") : "/etc/systemd/system/${basename(name)}" => templatefile("${local.server_source}/${name}", local.server_ports) },
+    # The other versions are for trials of an upgrade.
+    { for name in fileset(local.server_source, "requirements-*.txt") : "/opt/mlflow/locks/${name}" => file("${local.server_source}/${name}") },
     {
       "/etc/nginx/nginx.conf"                                = templatefile("${local.server_source}/nginx.conf", local.server_ports)
       "/etc/nginx/mlflow.conf"                               = file("${local.server_source}/mlflow.conf")

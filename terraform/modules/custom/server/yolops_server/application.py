@@ -23,7 +23,16 @@ COMPARED_WITH = "3.17.2"
 
 def create_app() -> Any:
     """Return the application (ASGI)."""
-    from yolops_server import answers, backup_routes, login, permissions, refusals, short_way, upgrade_routes
+    from yolops_server import (
+        answers,
+        backup_routes,
+        login,
+        permissions,
+        refusals,
+        short_way,
+        trial_routes,
+        upgrade_routes,
+    )
     from yolops_server.first_write import FirstWrite
     from yolops_server.prepare import environment
     from yolops_server.settings import fetch_secret, read_settings
@@ -47,7 +56,8 @@ def create_app() -> Any:
         handlers.message_to_json = answers.quickly(handlers.message_to_json)
     application = with_users(flask_app)
     refusals.install(application, flask_app)
-    backup_routes.install(flask_app, settings)
+    backups = backup_routes.install(flask_app, settings)
+    trial_routes.install(flask_app, settings, backups)
     if is_compared:
         short_way.install(application, flask_app)
     application.router.lifespan_context = _few_at_a_time(application.router.lifespan_context)

@@ -71,7 +71,7 @@ def create(platform: Platform, backup: str, say: Say) -> None:
     """Make a backup of what is served."""
     with alone(platform.engine, LOCK, 0):
         finish_earlier(platform, say)
-        _back_up(platform, backup, platform.where.served, "asked for", say)
+        back_up(platform, backup, platform.where.served, "asked for", say)
 
 
 def restore(platform: Platform, backup: str, undo: str, say: Say) -> dict[str, int]:
@@ -94,8 +94,8 @@ def restore(platform: Platform, backup: str, undo: str, say: Say) -> dict[str, i
     with alone(platform.engine, LOCK, 0) as holder:
         finish_earlier(platform, say)
         manifest = platform.store.manifest(backup)
-        _check_revisions(manifest, _revisions(platform, platform.where.served))
-        _load(platform, manifest, holder, say)
+        check_revisions(manifest, revisions(platform, platform.where.served))
+        load_beside(platform, manifest, platform.where.restored, holder, say)
         # Also finds out if the connection was lost, and the lock with it.
         if not holder.execute(text("SELECT IS_USED_LOCK(:name) = CONNECTION_ID()"), {"name": LOCK}).scalar():
             raise TimeoutError("the database has given the lock of this restore to another one; nothing was changed")
@@ -120,10 +120,10 @@ def finish_earlier(platform: Platform, say: Say) -> None:
     if swapped and mark:
         say(f"finishing the restore of {mark.backup}")
         result = _complete(platform, mark.backup, mark.undo, say)
-        Status(platform.store, mark.undo, mark.backup).end(State.DONE, result=result)
+        Status(platform.store, mark.undo, {"restores": mark.backup}).end(State.DONE, result=result)
 
 
-def _revisions(platform: Platform, schemas: Mapping[str, str]) -> dict[str, str]:
+def revisions(platform: Platform, schemas: Mapping[str, str]) -> dict[str, str]:
     """Return the revision of the tables of each part."""
     # A connection of its own: one that stays open after it has read a table keeps that from being moved.
     with platform.engine.connect() as connection:
@@ -133,7 +133,12 @@ def _revisions(platform: Platform, schemas: Mapping[str, str]) -> dict[str, str]
         }
 
 
-def _check_revisions(manifest: Mapping[str, Any], present: Mapping[str, str]) -> None:
+def check_revisions(manifest: Mapping[str, Any], present: Mapping[str, str]) -> None:
+    """Refuse a backup of another MLflow.
+
+    Raises:
+        UnfitError: it is one.
+    """
     if manifest["revisions"] != present:
         raise UnfitError(
             f"backup {manifest['id']} is of MLflow {manifest['mlflow']}, whose tables are of revision "
@@ -145,11 +150,20 @@ def _named(found: Mapping[str, str]) -> str:
     return " and ".join(f"{revision} ({part})" for part, revision in found.items())
 
 
-def _back_up(platform: Platform, backup: str, schemas: Mapping[str, str], why: str, say: Say) -> None:
+def back_up(platform: Platform, backup: str, schemas: Mapping[str, str], why: str, say: Say) -> None:
+    """Make a backup.
+
+    Args:
+        platform: the platform.
+        backup: its ID.
+        schemas: what it is made of, by part.
+        why: what for.
+        say: is told what comes next.
+    """
     began = time.monotonic()
     made = now()
     tables: dict[str, dict[str, Any]] = {}
-    found = _revisions(platform, schemas)
+    found = revisions(platform, schemas)
     with raw_connection(platform.engine) as plain:
         database = platform.store.write_lines(backup, DATABASE, dump(plain, schemas, say, tables))
     # After the tables: what a run in them refers to was in the bucket before it was said.
@@ -178,17 +192,30 @@ def _counted(versions: Iterator[Version], totals: dict[str, int]) -> Iterator[Ve
         yield one
 
 
-def _load(platform: Platform, manifest: Mapping[str, Any], holder: Connection, say: Say) -> None:
-    """Load a backup into schemas beside those that are served, and compare."""
-    table_swap.make_room(holder, platform.where)
-    backup, restored = manifest["id"], platform.where.restored
+def load_beside(
+    platform: Platform, manifest: Mapping[str, Any], schemas: Mapping[str, str], holder: Connection, say: Say
+) -> None:
+    """Load a backup into schemas beside those that are served, and compare.
+
+    Args:
+        platform: the platform.
+        manifest: what the backup says of itself.
+        schemas: those of each part; what they hold is dropped.
+        holder: leads to the database.
+        say: is told what comes next.
+
+    Raises:
+        ValueError: it is not what was written.
+    """
+    table_swap.make_room(holder, schemas)
+    backup = manifest["id"]
     with (
         raw_connection(platform.engine) as plain,
         platform.store.lines(backup, DATABASE, manifest["database"]["sha256"]) as lines,
     ):
-        load(plain, restored, lines, say)
+        load(plain, schemas, lines, say)
     with raw_connection(platform.engine) as plain:
-        found = contents(plain, restored, lambda line: say(line.replace("reading", "comparing")))
+        found = contents(plain, schemas, lambda line: say(line.replace("reading", "comparing")))
     if found != manifest["tables"]:
         raise ValueError(
             f"the tables of backup {backup} are not what they were once they are loaded; nothing was changed"
@@ -198,7 +225,7 @@ def _load(platform: Platform, manifest: Mapping[str, Any], holder: Connection, s
 def _complete(platform: Platform, backup: str, undo: str, say: Say) -> dict[str, int]:
     """Do what follows the swap; all of it may be done twice."""
     if not platform.store.has(undo, MANIFEST):
-        _back_up(platform, undo, platform.where.replaced, f"what was there before {backup} was restored", say)
+        back_up(platform, undo, platform.where.replaced, f"what was there before {backup} was restored", say)
     say("making artifacts current again")
     result = _restore_artifacts(platform, backup)
     with alone(platform.engine) as connection:
@@ -233,7 +260,7 @@ def main() -> None:
     settings = read_settings()
     client = boto3.client("s3", region_name=settings.region)
     store = store_of(settings, client)
-    status = Status(store, made, "".join(restored))
+    status = Status(store, made, {"restores": "".join(restored)})
     result: dict[str, int] = {}
     try:
         login.install(settings, fetch_secret(settings).password)

@@ -40,15 +40,15 @@ class Backups:
 
     def list(self) -> Any:
         """Answer what there is, the newest first."""
-        store, busy = self._store(), self._is_busy()
+        store, busy = self.store(), self.is_busy()
         return {"backups": [view(store, backup, busy=busy) for backup in store.ids()]}
 
     def show(self, backup: str) -> Any:
         """Answer how one is."""
-        store = self._store()
+        store = self.store()
         if backup not in store.ids():
             return refusal(404, MISSING, f"there is no backup {backup!r}")
-        return view(store, backup, busy=self._is_busy())
+        return view(store, backup, busy=self.is_busy())
 
     def create(self) -> Any:
         """Begin one."""
@@ -57,41 +57,43 @@ class Backups:
     def restore(self, backup: str) -> Any:
         """Begin to restore one; answer the ID of the backup of what was there."""
         try:
-            self._store().manifest(backup)
+            self.store().manifest(backup)
         except NoBackupError as error:
             return refusal(404, MISSING, str(error))
         return self._begin("restore", backup, new_id())
 
     def remove(self, backup: str) -> Any:
         """Forget one."""
-        store = self._store()
+        store = self.store()
         if backup not in store.ids():
             return refusal(404, MISSING, f"there is no backup {backup!r}")
-        if self._is_busy():
-            return refusal(409, BUSY, "a backup or a restore is under way")
+        if self.is_busy():
+            return refusal(409, BUSY, "a backup, a restore or a trial of an upgrade is under way")
         store.remove(backup)
         return {"id": backup}
 
     def _begin(self, command: str, *ids: str) -> Any:
-        if self._is_busy():
-            return refusal(409, BUSY, "another backup or restore is under way")
-        Status(self._store(), ids[-1], ids[0] if command == "restore" else "").say("starting")
+        if self.is_busy():
+            return refusal(409, BUSY, "another backup, restore or trial of an upgrade is under way")
+        Status(self.store(), ids[-1], {"restores": ids[0]} if command == "restore" else {}).say("starting")
         child = subprocess.Popen([sys.executable, "-m", "yolops_server.backup", command, *ids])
         # So that it is no zombie once it ends.
         threading.Thread(target=child.wait, daemon=True).start()
         return {"id": ids[-1]}, 202
 
-    def _store(self) -> BackupStore:
+    def store(self) -> BackupStore:
+        """Return where they are kept."""
         return store_of(self._settings)
 
-    def _is_busy(self) -> bool:
+    def is_busy(self) -> bool:
+        """Return whether a backup, a restore or a trial of an upgrade is under way."""
         from sqlalchemy import text
 
         with self._engine.connect() as connection:
             return connection.execute(text("SELECT IS_FREE_LOCK(:name)"), {"name": LOCK}).scalar() != 1
 
 
-def install(flask_app: Any, settings: Settings) -> None:
+def install(flask_app: Any, settings: Settings) -> Backups:
     """Add the routes to MLflow's application, which lets nobody reach them without a login."""
     backups = Backups(settings)
     for method, path, act in (
@@ -102,6 +104,7 @@ def install(flask_app: Any, settings: Settings) -> None:
         ("POST", f"{PATH}/<backup>/restore", backups.restore),
     ):
         flask_app.add_url_rule(path, f"yolops_backups_{act.__name__}", _of_backups(act), methods=[method])
+    return backups
 
 
 def _of_backups(act: Callable[..., Any]) -> Callable[..., Any]:

@@ -36,14 +36,14 @@ class Status:
 
     Args:
         store: the backups.
-        backup: the ID of the backup that is being made.
-        restores: the ID of the backup that is being restored, if that is why.
+        backup: the ID of the backup that is being made, or another name beside them.
+        about: what else there is to say, such as the ID of the backup that is being restored (`restores`).
     """
 
-    def __init__(self, store: BackupStore, backup: str, restores: str = "") -> None:
+    def __init__(self, store: BackupStore, backup: str, about: Mapping[str, str]) -> None:
         self._store = store
         self._backup = backup
-        self._restores = restores
+        self._about = about
         self._next = 0.0
 
     def say(self, phase: str) -> None:
@@ -58,8 +58,21 @@ class Status:
         self._write(state, **more)
 
     def _write(self, state: State, **more: object) -> None:
-        said = {"state": state, "restores": self._restores, "at": now().isoformat(timespec="seconds")}
+        said = {"state": state, **self._about, "at": now().isoformat(timespec="seconds")}
         self._store.write(self._backup, STATUS, said | more)
+
+
+def state_of(said: Mapping[str, Any], *, busy: bool) -> State:
+    """Return where something is that says this of itself; what was killed says nothing more.
+
+    Args:
+        said: what it wrote last.
+        busy: whether anything is under way.
+    """
+    state = State(said["state"])
+    if state is State.RUNNING and not busy and now() - datetime.fromisoformat(said["at"]) > BEGINS_WITHIN:
+        return State.INTERRUPTED
+    return state
 
 
 def view(store: BackupStore, backup: str, *, busy: bool) -> dict[str, Any]:
@@ -70,11 +83,9 @@ def view(store: BackupStore, backup: str, *, busy: bool) -> dict[str, Any]:
         backup: its ID.
         busy: whether any backup or restore is under way.
     """
-    said = store.read(backup, STATUS) or {}
     manifest = store.read(backup, MANIFEST)
-    state = State(said.get("state", State.DONE if manifest else State.INTERRUPTED))
-    if state is State.RUNNING and not busy and now() - datetime.fromisoformat(said["at"]) > BEGINS_WITHIN:
-        state = State.INTERRUPTED
+    said = store.read(backup, STATUS) or {"state": State.DONE if manifest else State.INTERRUPTED}
+    state = state_of(said, busy=busy)
     shown = {"id": backup, "state": state, "whole": manifest is not None}
     shown |= {name: said[name] for name in ("phase", "error", "restores", "result") if said.get(name)}
     return shown | (_summary(manifest) if manifest else {})

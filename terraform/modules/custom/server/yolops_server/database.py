@@ -20,6 +20,7 @@ from yolops_server.migration_repair import copy_repaired
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from alembic.script import ScriptDirectory
     from sqlalchemy.engine import Connection, Engine
 
     from yolops_server.settings import Settings
@@ -128,7 +129,6 @@ def revision(connection: Connection, schema: str, version_table: str) -> str:
 def tables_of_mlflow(settings: Settings) -> list[Tables]:
     """Return the tables that the installed MLflow needs."""
     from alembic.command import upgrade
-    from alembic.script import ScriptDirectory
     from mlflow.server.auth.db import utils as users_database
     from mlflow.store.db import utils as runs_database
 
@@ -145,14 +145,31 @@ def tables_of_mlflow(settings: Settings) -> list[Tables]:
         return sqlalchemy.create_engine(settings.address(schema))
 
     runs, users = settings.schema, settings.users_schema
-    head = ScriptDirectory.from_config(users_database._get_alembic_config("")).get_current_head()
+    wanted = {part: str(scripts.get_current_head()) for part, scripts in scripts_of_mlflow().items()}
     return [
         Tables(
             runs,
             VERSION_TABLES["runs"],
-            runs_database._get_latest_schema_revision(),
+            wanted["runs"],
             lambda: runs_database._initialize_tables(engine(runs)),
             lambda schema: runs_database._upgrade_db(engine(schema)),
         ),
-        Tables(users, VERSION_TABLES["users"], str(head), lambda: migrate_users(users), migrate_users),
+        Tables(users, VERSION_TABLES["users"], wanted["users"], lambda: migrate_users(users), migrate_users),
     ]
+
+
+def scripts_of_mlflow() -> dict[str, ScriptDirectory]:
+    """Return the migrations that the installed MLflow has, by part."""
+    from alembic.script import ScriptDirectory
+    from mlflow.server.auth.db import utils as users_database
+    from mlflow.store.db import utils as runs_database
+
+    return {
+        "runs": ScriptDirectory.from_config(runs_database._get_alembic_config("")),
+        "users": ScriptDirectory.from_config(users_database._get_alembic_config("")),
+    }
+
+
+def steps(scripts: ScriptDirectory, found: str) -> list[str]:
+    """Return the migrations from a revision to the newest one, each by its revision and what it says of itself."""
+    return [f"{one.revision}: {one.doc}" for one in reversed(list(scripts.iterate_revisions("heads", found)))]

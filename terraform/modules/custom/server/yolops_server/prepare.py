@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from yolops_server import boot_report, login
+from yolops_server import boot_report, login, trial_place
 from yolops_server.database import VERSION_TABLES, OtherVersionError, alone, make_ready, tables_of_mlflow
 from yolops_server.settings import fetch_secret, read_settings
 from yolops_server.table_swap import places, put_triggers_back
@@ -93,6 +93,7 @@ def prepare(settings: Settings, secret: Secret) -> None:
     engine = sqlalchemy.create_engine(settings.address(""), poolclass=NullPool)
     needed = dict(zip(VERSION_TABLES, tables_of_mlflow(settings), strict=True))
     upgrade = Upgrade(engine, places_of_upgrade(settings), needed, lambda line: print(line, flush=True))
+    trial_place.remove_remains(engine, settings)
     with alone(engine) as connection:
         upgrade.settle(connection)
         # A restore that was killed may have left them away; what else it left, the next backup or restore finishes.

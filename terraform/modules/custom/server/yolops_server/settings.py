@@ -38,6 +38,9 @@ class Settings:
         log_group: the log group of CloudWatch.
         run: the directory, in memory, for what MLflow is told anew at each start.
         tls: the same for what nginx is told, the private key among it.
+        cache: the directory, on the disk, for what can be made again.
+        uv: the installer of Python packages.
+        locks: the directory with the locks of those MLflows that it can install, `requirements-VERSION.txt`.
         workers: how many processes MLflow is served by.
         public_name: the one of the hosts for which a public authority is asked for a certificate; empty for none.
         acme_directory: that authority.
@@ -63,6 +66,9 @@ class Settings:
     database_patience_s: int = 60
     run: str = "/run/mlflow"
     tls: str = "/run/mlflow-tls"
+    cache: str = "/var/cache/mlflow"
+    uv: str = "/opt/mlflow/uv"
+    locks: str = "/opt/mlflow/locks"
     workers: int = 2
     public_name: str = ""
     acme_directory: str = LETS_ENCRYPT

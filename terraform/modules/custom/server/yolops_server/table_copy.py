@@ -37,7 +37,7 @@ def make_like(connection: Connection, schema: str, like: str) -> None:
     run(connection, f"CREATE DATABASE `{schema}` CHARACTER SET {characters} COLLATE {collation}")
 
 
-def copy(connection: Connection, old: str, new: str, say: Callable[[str], None]) -> None:
+def copy(connection: Connection, old: str, new: str, say: Callable[[str], object]) -> None:
     """Copy all tables of a schema, row by row as they are, into an empty one.
 
     Args:
@@ -63,7 +63,7 @@ def compare(
     old: Mapping[str, str],
     new: Mapping[str, str],
     but: Collection[str],
-    say: Callable[[str], None],
+    say: Callable[[str], object],
 ) -> None:
     """Compare each table with what became of it, row for row by hash, in the columns that both have.
 

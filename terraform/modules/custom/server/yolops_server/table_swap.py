@@ -146,9 +146,9 @@ def is_swapped(connection: Connection, where: Places) -> bool:
     return any(tables_in(connection, schema) for schema in where.replaced.values())
 
 
-def make_room(connection: Connection, where: Places) -> None:
-    """Make the empty schemas that a backup is loaded into."""
-    for schema in where.restored.values():
+def make_room(connection: Connection, schemas: Mapping[str, str]) -> None:
+    """Make the empty schemas that a backup is loaded into, by part."""
+    for schema in schemas.values():
         run(connection, f"DROP DATABASE IF EXISTS `{schema}`")
         run(connection, f"CREATE DATABASE `{schema}` CHARACTER SET utf8mb4")
 

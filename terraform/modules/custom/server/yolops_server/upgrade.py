@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from yolops_server.database import Tables
     from yolops_server.table_swap import Trigger
 
-Say = Callable[[str], None]
+Say = Callable[[str], object]
 # Seconds that the first request which may write waits for a server that starts.
 CONFIRM_PATIENCE_S = 30
 # What migrations take rows out of: 75868b020152 (MLflow 3.17) moves what traces cost into columns of `trace_info` and
@@ -101,6 +101,17 @@ class Upgrade:
             with self.engine.connect() as another:
                 write_order(another, self.where, replace(read_order(another, self.where) or order, failure=failure))
             raise OtherVersionError(_failed(failure)) from error
+
+    def try_out(self, connection: Connection) -> None:
+        """Migrate copies of what was loaded into the place of the tables moved aside, and compare, as `migrate` does.
+
+        Args:
+            connection: leads to the database; what is served is only read.
+
+        Raises:
+            Exception: whatever would end `migrate`.
+        """
+        self._make_migrated(connection, self._triggers(connection, self.where.served, self.where.restored))
 
     def _move_aside(self, connection: Connection, order: Order) -> None:
         self.say("moving the tables aside")

@@ -1,0 +1,62 @@
+"""Where an upgrade is tried: schemas and a directory of its own, which nothing that is served ever touches.
+
+Whatever a trial that was killed has left there, the next start of a server or the next trial removes.
+"""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import OperationalError
+
+from yolops_server.backup import LOCK
+from yolops_server.database import alone
+from yolops_server.table_swap import run
+from yolops_server.upgrade import drop_copies
+from yolops_server.upgrade_order import places_of_upgrade
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, Engine
+
+    from yolops_server.settings import Settings
+    from yolops_server.table_swap import Places
+
+# Seconds that a start waits for tables that are still in use.
+PATIENCE_S = 5
+
+
+def places_of_trial(settings: Settings) -> Places:
+    """Return the schemas: `replaced` gets the tables of a backup, and `restored` migrated copies of them."""
+    where = places_of_upgrade(settings)
+    migrated, loaded = (
+        {part: f"{schema}_trial_{word}" for part, schema in where.served.items()} for word in ("migrated", "former")
+    )
+    return replace(where, restored=migrated, replaced=loaded)
+
+
+def directory(settings: Settings) -> Path:
+    """Return the directory, which need not be there."""
+    return Path(settings.cache) / "trial"
+
+
+def remove(connection: Connection, settings: Settings) -> None:
+    """Remove what a trial has made.
+
+    Args:
+        connection: leads to the database.
+        settings: the settings of the server; nobody tries an upgrade now.
+    """
+    drop_copies(connection, places_of_trial(settings))
+    shutil.rmtree(directory(settings), ignore_errors=True)
+
+
+def remove_remains(engine: Engine, settings: Settings) -> None:
+    """Remove what a trial that was killed has left, unless another server tries an upgrade now."""
+    # What the database still does for one that was killed keeps its tables; then the next trial removes them.
+    with suppress(TimeoutError, OperationalError), alone(engine, LOCK, 0) as connection:
+        run(connection, f"SET lock_wait_timeout = {PATIENCE_S}")
+        remove(connection, settings)
