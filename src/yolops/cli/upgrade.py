@@ -1,4 +1,4 @@
-"""`yolops upgrade`: another MLflow for the server of custom mode, and back to the one before if that fails."""
+"""`yolops upgrade`: another MLflow for the server of custom mode, tried first, and back if it fails all the same."""
 
 from __future__ import annotations
 
@@ -7,32 +7,45 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from yolops.cli.session import Json, Session, session_of
-from yolops.errors import YolopsError
+from yolops.errors import UsageError, YolopsError
 
 if TYPE_CHECKING:
     from yolops.cli.console import Console
     from yolops.platform.settings import Settings
     from yolops.tracking.backups import Backup
     from yolops.tracking.rest import MlflowRest
+    from yolops.tracking.upgrades import Trial
 
 
 def upgrade(
     context: typer.Context,
     to: Annotated[str, typer.Option("--to", metavar="VERSION", help="The version of MLflow.")],
+    rehearse: Annotated[
+        bool, typer.Option("--rehearse", help="Only try it: on a backup, beside what is served, which goes on.")
+    ] = False,
+    backup: Annotated[
+        str, typer.Option(metavar="ID", help="With --rehearse: the backup, otherwise the latest, or a new one.")
+    ] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Apply the plan without asking.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Give the server of custom mode a newer MLflow, with a way back."""
+    """Give the server of custom mode a newer MLflow, tried first and with a way back."""
     from yolops.platform.mlflow_version import write_version
     from yolops.tracking.upgrades import end_upgrade, order_upgrade
 
     session = session_of(context)
     console = session.console(as_json=as_json)
-    settings, rest, present = _platform(session, to)
+    if backup and not rehearse:
+        raise UsageError("--backup: an upgrade is tried on a backup of its own", "leave it out, or add --rehearse")
+    settings, rest, present = _platform(session, to, rehearse=rehearse)
     if present == to:
         console.data({"from": present, "to": to, "backup": ""}, f"the server is MLflow {to}: nothing to do")
         return
-    backup = _back_up(console, rest)
+    if rehearse:
+        _rehearse(session, console, rest, (present, to), backup)
+        return
+    kept = _back_up(console, rest)
+    trial = _try_first(session, console, rest, (present, to), kept)
     order_upgrade(rest, to)
     write_version(settings.path, to)
     replaced = False
@@ -44,7 +57,7 @@ def upgrade(
             end_upgrade(rest)
     if not replaced:
         raise typer.Exit(1)
-    if failure := _failure(session, settings, console, rest, backup):
+    if failure := _failure(session, settings, console, rest, kept):
         console.warn(failure)
         console.note(f"going back to MLflow {present}")
         write_version(settings.path, present)
@@ -53,16 +66,49 @@ def upgrade(
         end_upgrade(rest)
         raise YolopsError(
             f"the upgrade to MLflow {to} failed: {failure}",
-            f"MLflow {present} serves again, with everything that was there; a backup of it is {backup.id}",
+            f"MLflow {present} serves again, with everything that was there; a backup of it is {kept.id}",
         )
     end_upgrade(rest)
     console.data(
-        {"from": present, "to": to, "backup": backup.id},
-        f"MLflow {to} serves; a backup of what {present} held: {backup.id}",
+        {"from": present, "to": to, "backup": kept.id, "trial": trial and trial.as_dict()},
+        f"MLflow {to} serves; a backup of what {present} held: {kept.id}",
     )
 
 
-def _platform(session: Session, to: str) -> tuple[Settings, MlflowRest, str]:
+def _rehearse(session: Session, console: Console, rest: MlflowRest, versions: tuple[str, str], backup: str) -> None:
+    from yolops.cli.trial import trial_of, trial_report, trial_summary
+
+    present, to = versions
+    command = f"{session.command_prefix()} upgrade --to {to}"
+    trial = trial_of(console, rest, versions, backup, f"{command} --rehearse", anew=True)
+    report = trial.report or {}
+    shown = [trial_summary(report, to), *trial_report(report), f"do it: {command}"]
+    console.data({"from": present, **trial.as_dict()}, *shown)
+
+
+def _try_first(
+    session: Session, console: Console, rest: MlflowRest, versions: tuple[str, str], backup: Backup
+) -> Trial | None:
+    """Return the trial that shows that the upgrade works; None if the server cannot make one, which is said.
+
+    Raises:
+        YolopsError: the upgrade would fail.
+    """
+    from yolops.cli.trial import trial_of, trial_summary
+    from yolops.tracking.upgrades import NoTrialError
+
+    to = versions[1]
+    again = f"{session.command_prefix()} upgrade --to {to} --rehearse"
+    try:
+        trial = trial_of(console, rest, versions, backup.id, again, anew=False)
+    except NoTrialError as error:
+        console.warn(f"the upgrade is not tried first: {error.message}; {error.hint}")
+        return None
+    console.note(f"tried at {trial.at}: {trial_summary(trial.report or {}, to)}")
+    return trial
+
+
+def _platform(session: Session, to: str, *, rehearse: bool) -> tuple[Settings, MlflowRest, str]:
     """Return the platform's settings, its server, and the version of that; both versions fit each other."""
     from yolops.cli.custom_server import custom_server
     from yolops.platform.mlflow_version import parts, shipped_versions
@@ -88,7 +134,7 @@ def _platform(session: Session, to: str) -> tuple[Settings, MlflowRest, str]:
             f"MLflow {to} is older than {present}, and cannot read its tables",
             "a migration has no way back; a backup of the older one fits a new platform of that version",
         )
-    if present != to and not outputs.server_instance_id:
+    if present != to and not (rehearse or outputs.server_instance_id):
         raise YolopsError(
             "in high availability a server of the old version would write to migrated tables",
             "set high_availability = false and yolops up, upgrade, then set it back",

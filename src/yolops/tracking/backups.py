@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from yolops.errors import YolopsError
-from yolops.tracking.rest import LoginError, NotFoundError
+from yolops.tracking.rest import NotFoundError
 from yolops.tracking.runs import experiment_names
+from yolops.tracking.server_work import wait_for_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from yolops.tracking.rest import MlflowRest
 
 BACKUPS = "/api/2.0/yolops/backups"
-POLL_S = 1.0
-# Seconds for which the server may not answer, as when it is started again, before nobody waits any longer.
-SILENCE_S = 120.0
 PAGE, EXPERIMENTS_AT_ONCE = 1000, 100
 
 
@@ -149,27 +147,13 @@ def follow(
     Raises:
         YolopsError: it failed, or the server does not answer any more.
     """
-    heard = clock()
-    while True:
-        try:
-            found = _backup(rest.get(f"{BACKUPS}/{backup}"))
-            heard = clock()
-        except LoginError:
-            raise  # whoever was let in after the backup is not in it
-        except YolopsError:
-            # While tables move an answer may fail, and a server may be started again.
-            if clock() - heard > SILENCE_S:
-                raise
-        else:
-            if found.state == "done":
-                return found
-            if found.state != "running":
-                raise YolopsError(
-                    f"{backup} {found.state}: {found.error or 'the server was stopped meanwhile'}",
-                    "nothing is lost: the next backup finishes what was begun: yolops backup create",
-                )
-            say(found.phase)
-        pause(POLL_S)
+    found = wait_for_end(lambda: _backup(rest.get(f"{BACKUPS}/{backup}")), say, pause=pause, clock=clock)
+    if found.state != "done":
+        raise YolopsError(
+            f"{backup} {found.state}: {found.error or 'the server was stopped meanwhile'}",
+            "nothing is lost: the next backup finishes what was begun: yolops backup create",
+        )
+    return found
 
 
 def count(rest: MlflowRest) -> Counts:
