@@ -22,6 +22,8 @@ CLIENT = {
     *("contourpy", "cycler", "fonttools", "joblib", "kiwisolver", "matplotlib", "narwhals", "pillow", "prettytable"),
     *("pyarrow", "pyparsing", "scikit-learn", "scipy", "skops", "threadpoolctl", "wcwidth"),
 }
+# Every file of these is in mlflow's own wheel, letter for letter.
+PARTS = {"mlflow-skinny", "mlflow-tracing"}
 # What `mlflow_version` may be. An older one stays as long as somebody may have it: `yolops upgrade` leads on from it.
 VERSIONS = ("3.16.1", "3.17.2")
 HEADER = "# Compiled from requirements.in by `make lock`, for Linux on x86-64 with Python 3.11.\n"
@@ -60,7 +62,7 @@ def compiled(version: str) -> str:
         f"{item['metadata']['name'].lower()}=={item['metadata']['version']} "
         f"--hash=sha256:{item['download_info']['archive_info']['hashes']['sha256']}"
         for item in json.loads(report.stdout)["install"]
-        if item["metadata"]["name"].lower() not in CLIENT
+        if item["metadata"]["name"].lower() not in CLIENT | PARTS
     )
     return "\n".join(lines) + "\n"
 

@@ -138,11 +138,16 @@ def serve(listener: Listener) -> None:
 
 def main() -> None:
     """Serve until the end; a start that cannot be prepared ends at once, and systemd tries again if that may help."""
+    # Importing makes objects by the hundred thousand that all stay: looking for garbage is a quarter of its time.
+    gc.disable()
     settings = read_settings()
     try:
         import_mlflow(settings)
     except Exception as error:  # noqa: BLE001 - whatever it is, systemd tries again
         prepare.give_up(settings, error)
+    # What is there now is shared as long as nobody writes to it, which collecting garbage would.
+    gc.freeze()
+    gc.enable()
     # In a process of its own, so that neither its connections nor the administrator's password are in those that serve.
     preparation = FORK.Process(target=prepare.main)
     preparation.start()
@@ -150,8 +155,6 @@ def main() -> None:
     if preparation.exitcode:
         sys.exit(prepare.REFUSED if preparation.exitcode == prepare.REFUSED else 1)
     listener = socket_of(settings)
-    # What is there now is shared as long as nobody writes to it, which collecting garbage would.
-    gc.freeze()
     Workers(settings.workers, lambda: serve(listener)).run()
 
 
