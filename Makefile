@@ -130,6 +130,7 @@ lock: $(BIN)/uv  ## Compile requirements/*.txt anew.
 	$(UV) $(COMPILE) requirements/sagemaker-sdk2.in -o requirements/sagemaker-sdk2.txt
 	$(UV) $(COMPILE) requirements/sagemaker-sdk3.in -o requirements/sagemaker-sdk3.txt
 	$(UV) $(COMPILE) $(WITHOUT_TORCH) examples/sagemaker/job/requirements.in -o examples/sagemaker/job/requirements.txt
+	$(UV) $(COMPILE) $(WITHOUT_TORCH) pyproject.toml --extra train --extra aws -o terraform/modules/studio/space/requirements.txt
 	$(BIN)/python requirements/lock_server.py
 
 clean:  ## Stop what runs and remove what was made.

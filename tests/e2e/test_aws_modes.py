@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import MICRO
 from tests.e2e.rehearsal import PROJECT, REGION, Rehearsed
+from tests.e2e.studio_space import EXAMPLE, Space, example_code
 from yolops.datasets.sample import write_sample
 
 pytestmark = pytest.mark.timeout(1500)
@@ -32,6 +35,15 @@ def platform(tmp_path_factory: pytest.TempPathFactory, provider: dict[str, str])
         yield rehearsed
     finally:
         rehearsed.yolops("rehearsal", "reset")
+
+
+@pytest.fixture(scope="module")
+def space(platform: Rehearsed, tmp_path_factory: pytest.TempPathFactory) -> Space:
+    """A new space whose app has started."""
+    space = Space(platform, tmp_path_factory.mktemp("home"))
+    space.start()
+    assert space.end_of_start() == "ready", space.log
+    return space
 
 
 def test_studio_mode_takes_a_run_by_its_arn_and_a_second_plan_is_empty(platform: Rehearsed) -> None:
@@ -64,6 +76,53 @@ def test_a_dataset_goes_to_the_bucket_and_comes_back_with_the_runs_that_used_it(
         assert platform.json("dataset", "pull", which, target)["version"] == version
         assert platform.json("dataset", "check", target)["fingerprint"] == version
     assert "nothing to remove" in platform("dataset", "prune", "--yes")
+
+
+def test_a_new_space_finds_mlflow_yolops_and_an_example_that_trains(platform: Rehearsed, space: Space) -> None:
+    assert (
+        space.terminal("yolops --version; echo $MLFLOW_TRACKING_URI").split()[-1] == platform.outputs()["tracking_uri"]
+    )
+    s3, bucket, shapes = platform.client("s3"), platform.outputs()["bucket_name"], platform.root / "shapes"
+    for file in (file for file in shapes.rglob("*") if file.is_file()):
+        key = f"datasets/notebook/{file.relative_to(shapes).as_posix()}"
+        s3.upload_file(str(file), bucket, key)
+    (space.home / "micro.yaml").write_text(MICRO)
+    parameters = {"model_name": "micro.yaml", "epochs": 1, "imgsz": 64}
+    space.notebook(example_code(data_path=f"s3://{bucket}/datasets/notebook/", **parameters))
+    [run] = platform.json("runs", "list", "--experiment", "yolo-v11-experiment")
+    assert run["status"] == "FINISHED"
+
+
+def test_a_later_start_of_the_app_changes_nothing_and_keeps_what_somebody_wrote(space: Space) -> None:
+    notebook, made = space.home / "yolops.ipynb", (space.home / ".yolops/venv/wanted").stat().st_mtime_ns
+    assert notebook.read_bytes() == EXAMPLE.read_bytes()
+    notebook.write_text("mine")
+    assert "ready: nothing has changed" in space.start()
+    assert (notebook.read_text(), (space.home / ".bashrc").read_text().count("\n")) == ("mine", 1)
+    assert (space.home / ".yolops/venv/wanted").stat().st_mtime_ns == made
+    notebook.unlink()
+    space.start()
+    assert notebook.read_bytes() == EXAMPLE.read_bytes()
+
+
+def test_a_space_installs_nothing_that_somebody_else_has_put_into_the_bucket(
+    platform: Rehearsed, tmp_path: Path
+) -> None:
+    s3, bucket = platform.client("s3"), platform.outputs()["bucket_name"]
+    [wheel] = (
+        item["Key"]
+        for item in s3.list_objects_v2(Bucket=bucket, Prefix="studio/")["Contents"]
+        if item["Key"].endswith(".whl")
+    )
+    own = s3.get_object(Bucket=bucket, Key=wheel)["Body"].read()
+    s3.put_object(Bucket=bucket, Key=wheel, Body=own + b"x")
+    space = Space(platform, tmp_path)
+    space.start()
+    ended = space.end_of_start()
+    s3.put_object(Bucket=bucket, Key=wheel, Body=own)
+    assert ended.startswith("not installed"), space.log
+    assert "FAILED" in space.log
+    assert not (tmp_path / ".local/share/jupyter").exists()
 
 
 def test_a_switch_that_would_lose_runs_is_refused_with_the_command_that_moves_them(platform: Rehearsed) -> None:

@@ -165,6 +165,7 @@ USER = [
     *on(f"{ROLE}/{PROJECT}-training", "iam: PassRole", iam__PassedToService="sagemaker.amazonaws.com"),
     *listing("datasets", "datasets/bccd/", "jobs", "jobs/train-1/", "mlflow", "mlflow/1/"),
     *[one for place in (DATASET, JOB, ARTIFACT) for one in on(place, ALL_OF_OBJECTS)],
+    *on(f"{BUCKET}/studio/0123abcd/requirements.txt", "s3: GetObject"),
     *on(STUDIO_LOGS, "logs: CreateLogGroup"),
     *on(f"{STUDIO_LOGS}{DOMAIN}/default/JupyterLab/default", "logs: CreateLogStream PutLogEvents"),
     *on(JOB_LOGS, "logs: DescribeLogStreams"),

@@ -118,12 +118,14 @@ def _write(session: Session, choices: Choices, console: Console) -> None:
     """Write what is not there yet, and say what was written."""
     from yolops.platform.configuration import configuration_source, lay_out
     from yolops.platform.mlflow_version import shipped_versions
+    from yolops.platform.own_wheel import write_wheel
     from yolops.platform.scaffold import settings_text, write_new
 
     workspace = session.workspace
     exists = workspace.settings_file.is_file()
     record = workspace.create_state() / "configuration.json"
     laid = lay_out(configuration_source(), workspace.configuration, record)
+    write_wheel(workspace.configuration)
     newest = shipped_versions(workspace.configuration)[-1]
     fresh = write_new(workspace.settings_file, settings_text(choices, newest))
     for name in laid.edited:

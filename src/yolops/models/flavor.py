@@ -41,15 +41,17 @@ FLAVOR_CODE = Path(__file__).with_name("yolo_detector")
 PACKAGES = ("mlflow", "numpy", "pandas", "pillow", "torch", "torchvision", "ultralytics-opencv-headless")
 
 
-def log_model(client: MlflowClient, experiment_id: str, run_id: str, request: ModelRequest) -> str:
-    """Make the model of a run; return its ID.
+def log_model(
+    client: MlflowClient, experiment_id: str, run_id: str, request: ModelRequest, name: str = MODEL_NAME
+) -> str:
+    """Make the model of a run, of this name; return its ID.
 
     Raises:
         Refused: the checkpoint is gone.
     """
     if not Path(request.weights).is_file():
         raise Refused(f"{request.weights}: no such file")
-    logged = _find_model(client, experiment_id, run_id) or _log_model(client, experiment_id, run_id, request)
+    logged = _find_model(client, experiment_id, run_id) or _log_model(client, experiment_id, run_id, request, name)
     return str(logged.model_id)
 
 
@@ -82,8 +84,8 @@ def _find_model(client: MlflowClient, experiment_id: str, run_id: str) -> Logged
     return next((model for model in found if model.status == LoggedModelStatus.READY), None)
 
 
-def _log_model(client: MlflowClient, experiment_id: str, run_id: str, request: ModelRequest) -> LoggedModel:
-    logged = client.create_logged_model(experiment_id, name=MODEL_NAME, source_run_id=run_id, model_type="yolo")
+def _log_model(client: MlflowClient, experiment_id: str, run_id: str, request: ModelRequest, name: str) -> LoggedModel:
+    logged = client.create_logged_model(experiment_id, name=name, source_run_id=run_id, model_type="yolo")
     with tempfile.TemporaryDirectory(prefix="yolops-model-") as temporary:
         directory = Path(temporary) / MODEL_NAME
         metadata = Model(run_id=run_id, artifact_path=MODEL_NAME, model_id=logged.model_id)

@@ -128,6 +128,12 @@ data "aws_iam_policy_document" "user" {
   }
 
   statement {
+    sid       = "SpaceFiles"
+    actions   = ["s3:GetObject"]
+    resources = ["${var.bucket_arn}/studio/*"]
+  }
+
+  statement {
     sid       = "Tracking"
     actions   = concat(local.tracking_actions, [for action in local.ui_actions : "sagemaker:${action}"])
     resources = [local.mlflow_arn]

@@ -124,3 +124,12 @@ run "a_tracking_server_and_what_is_switched_off" {
     error_message = "Users cannot raise the idle time."
   }
 }
+
+run "what_a_space_installs_is_named_by_its_content" {
+  command = plan
+
+  assert {
+    condition     = aws_s3_object.space["requirements"].key == "studio/${filesha256("space/requirements.txt")}/requirements.txt"
+    error_message = "The key must hold the hash of the file."
+  }
+}
