@@ -125,7 +125,7 @@ lock: $(BIN)/uv  ## Compile requirements/*.txt anew.
 	$(UV) $(COMPILE) requirements/uv.in -o requirements/uv.txt
 	$(UV) $(COMPILE) pyproject.toml --extra local --extra train $(addprefix --no-emit-package ,$(CUDA)) -o requirements/train.txt
 	$(UV) $(COMPILE) pyproject.toml --all-extras --group dev $(addprefix --no-emit-package ,$(CUDA)) -o requirements/dev.txt
-	$(UV) $(COMPILE_JOB) pyproject.toml --extra train --extra aws --overrides requirements/job.in -c requirements/dev.txt -o requirements/job.txt
+	$(UV) $(COMPILE_JOB) pyproject.toml --extra train --extra aws --overrides requirements/without-torch.in -c requirements/dev.txt -o requirements/job.txt
 	$(UV) $(COMPILE) requirements/checkov.in -o requirements/checkov.txt
 	$(UV) $(COMPILE) requirements/sagemaker-sdk2.in -o requirements/sagemaker-sdk2.txt
 	$(UV) $(COMPILE) requirements/sagemaker-sdk3.in -o requirements/sagemaker-sdk3.txt

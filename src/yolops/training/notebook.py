@@ -126,6 +126,9 @@ class _ToRun:
         if done == total:
             print(f"epoch {number} of {epochs}")  # noqa: T201 - what a notebook shows of a training
 
+    def saved(self, number: int) -> None:
+        """Nothing: a notebook's training is not resumed."""
+
     def chosen(self, best: Path, imgsz: int) -> None:
         del best
         self.imgsz = imgsz
