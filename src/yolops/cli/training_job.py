@@ -88,7 +88,7 @@ def _run(place: JobPlace, environ: Mapping[str, str], console: Console, terminat
     )
     display = TrainingDisplay(console, termination.raise_if_asked)
     command_line = ["yolops", "train", "--on", "sagemaker"]
-    return JobTraining(place, request, aws, display).run(
+    return JobTraining(place, request, aws, display, trainer.gpus).run(
         trainer, outputs, lambda _: BackgroundSenders(access), command_line
     )
 

@@ -67,6 +67,13 @@ class UltralyticsTrainer:
 
         return dict(DEFAULT_CFG_DICT)
 
+    def gpus(self) -> int:
+        """Return how many of NVIDIA's GPUs this machine has."""
+        self._ultralytics()
+        import torch
+
+        return int(torch.cuda.device_count())
+
     def check(self, arguments: Mapping[str, object], start: str | Path) -> None:
         """Refuse arguments and models that cannot be trained, before anything is written."""
         for name in arguments:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,12 @@ def test_what_is_asked_for_arrives_as_it_was(tmp_path: Path) -> None:
 
 def test_hyperparameters_are_text_as_sagemaker_wants_them() -> None:
     assert all(isinstance(value, str) for value in REQUEST.as_hyperparameters().values())
+
+
+def test_all_gpus_of_an_instance_are_used_unless_one_is_named_or_the_trainer_chooses_the_batch() -> None:
+    assert REQUEST.on_every_gpu(4).arguments == {**REQUEST.arguments, "device": "0,1,2,3"}
+    for count, arguments in ((1, {}), (0, {}), (4, {"device": "cpu"}), (4, {"batch": -1}), (4, {"batch": 0.7})):
+        assert replace(REQUEST, arguments=arguments).on_every_gpu(count).arguments == arguments
 
 
 def test_more_than_sagemaker_takes_is_refused_before_the_job_is_started() -> None:

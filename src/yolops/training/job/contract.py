@@ -36,7 +36,7 @@ and ends with exit code 0, 1 for an error that a person can mend, 70 for a bug, 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from yolops.errors import YolopsError
@@ -92,6 +92,14 @@ class JobRequest:
                 "give fewer of them, or shorter names",
             )
         return {HYPERPARAMETER: text}
+
+    def on_every_gpu(self, count: int) -> JobRequest:
+        """Return the same on all GPUs of the instance, which are paid for, unless the arguments say otherwise."""
+        batch = self.arguments.get("batch")
+        is_chosen_by_trainer = isinstance(batch, int | float) and batch < 1  # which it can do on one GPU only
+        if count < 2 or "device" in self.arguments or is_chosen_by_trainer:
+            return self
+        return replace(self, arguments={**self.arguments, "device": ",".join(map(str, range(count)))})
 
     @classmethod
     def from_hyperparameters(cls, values: Mapping[str, str]) -> JobRequest:

@@ -49,13 +49,17 @@ class JobTraining:
         request: what it was asked for.
         aws: where versions of datasets are fetched from.
         display: shows what is going on.
+        gpus: counts those of the instance; called once there is something to train.
     """
 
-    def __init__(self, place: JobPlace, request: JobRequest, aws: Aws, display: Display) -> None:
+    def __init__(
+        self, place: JobPlace, request: JobRequest, aws: Aws, display: Display, gpus: Callable[[], int] = lambda: 0
+    ) -> None:
         self._place = place
         self._request = request
         self._aws = aws
         self._display = display
+        self._gpus = gpus
         self._checkpoints = Checkpoints(place.checkpoints, place.work)
         self._runs = place.work / RUNS
         self._spool = Spool(self._runs / request.name / "spool")
@@ -146,7 +150,7 @@ class JobTraining:
             model=str(file) if file.is_file() else wanted.model,
             experiment=wanted.experiment,
             name=wanted.name,
-            arguments=wanted.arguments,
+            arguments=wanted.on_every_gpu(self._gpus()).arguments,
             register_as=wanted.register_as,
             alias=wanted.alias,
         )
