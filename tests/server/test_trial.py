@@ -166,7 +166,7 @@ def test_a_trial_that_is_killed_leaves_nothing_after_the_next_start(
 
 def test_trials_are_for_administrators_of_versions_and_backups_that_are_there(server: Running) -> None:
     for method in ("GET", "POST"):
-        assert refused(server, {}, method, ADA) == (403, "this is for administrators")
+        assert refused(server, {}, method, ADA)[0] == 403
         assert refused(server, {}, method, ("nobody", "a wrong password"))[0] == 401
     for wrong in ({}, {"to": "2.22.0"}, {"to": "../3.17.2"}, {"to": ["3.17.2"]}):
         assert refused(server, wrong) == (
