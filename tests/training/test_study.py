@@ -134,6 +134,14 @@ def test_what_matters_is_told_only_of_enough_trials_that_differ(tmp_path: Path) 
     assert alike.importance() == {}
 
 
+def test_the_study_lies_where_it_was_put_whatever_its_directory_is_called(tmp_path: Path) -> None:
+    directory = tmp_path / "odd name?mode=memory#%41"
+    directory.mkdir()
+    _search(_study(directory / "study.db"), 2)
+    assert [path.name for path in directory.iterdir()] == ["study.db"]
+    assert len(_study(directory / "study.db").trials()) == 2
+
+
 def test_a_file_that_is_no_study_is_named(tmp_path: Path) -> None:
     (tmp_path / "study.db").write_text("no database, but some words of which there are enough to look like a page" * 20)
     with pytest.raises(YolopsError, match=r"study.db: cannot be read or written as the study of a search"):

@@ -6,6 +6,7 @@ and has not ended is proposed again, with the values that it had.
 
 from __future__ import annotations
 
+import sqlite3
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -88,7 +89,9 @@ class Study:
         self._epochs = epochs
         self._first = {one.name: first[one.name] for one in space if one.holds(first.get(one.name))}
         try:
-            self._storage = optuna.storages.RDBStorage(f"sqlite:///{file}")
+            # An address would read a `?` or `#` in the name of a directory as the end of it.
+            open_file = {"creator": lambda: sqlite3.connect(file)}
+            self._storage = optuna.storages.RDBStorage("sqlite:///study.db", engine_kwargs=open_file)
             self._study: OptunaStudy = optuna.create_study(
                 storage=self._storage,
                 study_name=NAME,

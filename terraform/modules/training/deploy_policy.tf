@@ -28,20 +28,18 @@ locals {
   # Making, changing and taking away what carries the name of the project.
   deploy_named = {
     platform = {
-      "budgets::budget/P-*"       = "ListTagsForResource ModifyBudget TagResource UntagResource ViewBudget"
-      "cloudtrail:*:trail/P-*"    = "AddTags CreateTrail DeleteTrail GetEventSelectors GetTrail GetTrailStatus ListTags PutEventSelectors RemoveTags StartLogging StopLogging UpdateTrail"
-      "cloudwatch:*:alarm:P-*"    = "DeleteAlarms ListTagsForResource PutMetricAlarm TagResource UntagResource"
-      "cloudwatch::dashboard/P-*" = "DeleteDashboards GetDashboard PutDashboard"
-      "ecr:*:repository/P-*"      = "BatchCheckLayerAvailability BatchDeleteImage BatchGetImage CompleteLayerUpload CreateRepository DeleteLifecyclePolicy DeleteRepository DescribeImages DescribeRepositories GetLifecyclePolicy InitiateLayerUpload ListTagsForResource PutImage PutImageScanningConfiguration PutLifecyclePolicy TagResource UntagResource UploadLayerPart"
-      # AWS's own training images, which are in another account
-      "ecr:${local.region}:${local.image_account}:repository/pytorch-training" = "DescribeImages"
-      "logs:*:log-group:/P/*"                                                  = "AssociateKmsKey CreateLogGroup DeleteLogGroup DeleteMetricFilter DescribeMetricFilters ListTagsForResource PutMetricFilter PutRetentionPolicy TagResource UntagResource"
-      "logs:*:log-group:/aws/rds/instance/P-*"                                 = "CreateLogGroup DeleteLogGroup ListTagsForResource PutRetentionPolicy TagResource UntagResource"
-      "logs:*:log-group:/aws/sagemaker/TrainingJobs:*"                         = "DescribeLogStreams GetLogEvents"
-      "secretsmanager:*:secret:P-*"                                            = "CreateSecret DeleteSecret DescribeSecret GetResourcePolicy GetSecretValue PutSecretValue RestoreSecret TagResource UntagResource UpdateSecret"
-      "sns:*:P-*"                                                              = "CreateTopic DeleteTopic GetTopicAttributes ListSubscriptionsByTopic ListTagsForResource SetTopicAttributes Subscribe TagResource Unsubscribe UntagResource"
-      "ssm:*:parameter/P/*"                                                    = "AddTagsToResource DeleteParameter GetParameter GetParameters ListTagsForResource PutParameter RemoveTagsFromResource"
-      "ssm:*:parameter/P"                                                      = "GetParametersByPath"
+      "budgets::budget/P-*"                            = "ListTagsForResource ModifyBudget TagResource UntagResource ViewBudget"
+      "cloudtrail:*:trail/P-*"                         = "AddTags CreateTrail DeleteTrail GetEventSelectors GetTrail GetTrailStatus ListTags PutEventSelectors RemoveTags StartLogging StopLogging UpdateTrail"
+      "cloudwatch:*:alarm:P-*"                         = "DeleteAlarms ListTagsForResource PutMetricAlarm TagResource UntagResource"
+      "cloudwatch::dashboard/P-*"                      = "DeleteDashboards GetDashboard PutDashboard"
+      "ecr:*:repository/P-*"                           = "BatchCheckLayerAvailability BatchDeleteImage BatchGetImage CompleteLayerUpload CreateRepository DeleteLifecyclePolicy DeleteRepository DescribeImages DescribeRepositories GetLifecyclePolicy InitiateLayerUpload ListTagsForResource PutImage PutImageScanningConfiguration PutLifecyclePolicy TagResource UntagResource UploadLayerPart"
+      "logs:*:log-group:/P/*"                          = "AssociateKmsKey CreateLogGroup DeleteLogGroup DeleteMetricFilter DescribeMetricFilters ListTagsForResource PutMetricFilter PutRetentionPolicy TagResource UntagResource"
+      "logs:*:log-group:/aws/rds/instance/P-*"         = "CreateLogGroup DeleteLogGroup ListTagsForResource PutRetentionPolicy TagResource UntagResource"
+      "logs:*:log-group:/aws/sagemaker/TrainingJobs:*" = "DescribeLogStreams GetLogEvents"
+      "secretsmanager:*:secret:P-*"                    = "CreateSecret DeleteSecret DescribeSecret GetResourcePolicy GetSecretValue PutSecretValue RestoreSecret TagResource UntagResource UpdateSecret"
+      "sns:*:P-*"                                      = "CreateTopic DeleteTopic GetTopicAttributes ListSubscriptionsByTopic ListTagsForResource SetTopicAttributes Subscribe TagResource Unsubscribe UntagResource"
+      "ssm:*:parameter/P/*"                            = "AddTagsToResource DeleteParameter GetParameter GetParameters ListTagsForResource PutParameter RemoveTagsFromResource"
+      "ssm:*:parameter/P"                              = "GetParametersByPath"
     }
 
     modes = {
@@ -75,6 +73,11 @@ data "aws_iam_policy_document" "deploy_look" {
   statement {
     actions   = flatten([for service, actions in local.deploy_look : [for action in split(" ", actions) : "${service}:${action}"]])
     resources = ["*"]
+  }
+
+  statement {
+    actions   = ["ecr:DescribeImages"]
+    resources = [local.aws_images]
   }
 }
 

@@ -23,6 +23,7 @@ locals {
     us-gov-west-1  = "442386744353"
   }
   image_account = lookup(local.image_accounts, local.region, "763104351884")
+  aws_images    = "arn:${local.partition}:ecr:${local.region}:${local.image_account}:repository/pytorch-training"
 }
 
 resource "aws_ecr_repository" "training" {

@@ -81,8 +81,7 @@ data "aws_iam_policy_document" "training" {
     actions = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
     resources = [
       aws_ecr_repository.training.arn,
-      # AWS's own PyTorch images
-      "arn:${local.partition}:ecr:${local.region}:${local.image_account}:repository/pytorch-training",
+      local.aws_images,
     ]
   }
 
