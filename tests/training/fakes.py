@@ -95,11 +95,20 @@ class FakeSenders:
 
 @dataclass
 class FakeDisplay:
-    """Remembers what a person would see."""
+    """Remembers what a person would see.
 
+    Attributes:
+        asked: what ends the training, if somebody has asked for that.
+    """
+
+    asked: BaseException | None = None
     notes: list[str] = field(default_factory=list)
     epochs: list[int] = field(default_factory=list)
     steps: list[tuple[int, int, int, int]] = field(default_factory=list)
+
+    def stop_if_asked(self) -> None:
+        if self.asked:
+            raise self.asked
 
     def note(self, line: str) -> None:
         self.notes.append(line)

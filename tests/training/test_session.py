@@ -185,6 +185,13 @@ def test_an_interrupted_training_is_a_killed_run_that_says_how_to_go_on(bench: B
     assert _kinds(directory)[-4:] == ["tags", "file", "file", "end"], "its checkpoints are kept"
 
 
+def test_a_library_that_fails_because_it_was_interrupted_is_an_interruption(bench: Bench) -> None:
+    bench.display.asked = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        bench.train(FakeTrainer(2, ends_with=ImportError("initialization failed")))
+    assert _ends(RunDirectory.load(bench.runs / "first")) == ["KILLED"]
+
+
 def test_a_terminated_training_is_a_killed_run_too(bench: Bench) -> None:
     directory = bench.stopped(SystemExit(143))
     assert (_ends(directory), _tags(directory)["yolops.epochs"]) == (["KILLED"], "3")

@@ -8,9 +8,11 @@ Exit codes: 0 done, 1 an error a person can mend or a failed check, 2 usage, 130
 
 from __future__ import annotations
 
+import os
 import sys
 
 HELP_PAGE = "help.txt"
+INTERRUPTED = 130
 TERMINATED = 143
 BUG = 70
 
@@ -28,9 +30,15 @@ def main() -> None:
         leave_when_interrupted()
         status = run(sys.argv[1:])
     except KeyboardInterrupt:  # before it was watched, or between two lines of `run`; typer sees to every other one
-        from yolops.cli.interrupts import INTERRUPTED
-
         status = INTERRUPTED
+    if status == INTERRUPTED:
+        from contextlib import suppress
+
+        # An import that was interrupted may leave a library in which Python crashes as it ends.
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):  # whoever read it may have gone
+                stream.flush()
+        os._exit(status)
     # Python would look through all of torch once more before it ends, which takes a second.
     gc.freeze()
     sys.exit(status)

@@ -26,12 +26,12 @@ class TrainingDisplay:
 
     Args:
         console: where to.
-        stop_if_asked: raises what ends the training when somebody has asked for that; a callback may have swallowed it.
+        stop_if_asked: see `Display`.
     """
 
     def __init__(self, console: Console, stop_if_asked: Callable[[], None] = raise_if_interrupted) -> None:
         self._console = console
-        self._stop_if_asked = stop_if_asked
+        self.stop_if_asked = stop_if_asked
         self._bar = console.bar("training")
         self._epochs = 0
 
@@ -42,7 +42,7 @@ class TrainingDisplay:
 
     def step(self, number: int, epochs: int, done: int, total: int) -> None:
         """Move the bar."""
-        self._stop_if_asked()
+        self.stop_if_asked()
         self._epochs = epochs
         self._bar.update((number - 1) * total + done, epochs * total, f"epoch {number}/{epochs}")
 

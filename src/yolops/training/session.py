@@ -36,7 +36,11 @@ if TYPE_CHECKING:
 
 
 class Display(Protocol):
-    """Shows a person what a training does."""
+    """Shows a person what a training does, and knows when it shall end."""
+
+    def stop_if_asked(self) -> None:
+        """Raise what ends the training when somebody has asked for that; a library may have swallowed it."""
+        ...
 
     def note(self, line: str) -> None:
         """Say one thing."""
@@ -197,7 +201,11 @@ class TrainingSession:
                 weights_directory=self._weights,
                 resume_from=None if resume is None else directory.last,
             )
-            trained = self._trainer.train(spec, observer)
+            try:
+                trained = self._trainer.train(spec, observer)
+            except Exception:  # an import that is interrupted fails with words of its own
+                self._display.stop_if_asked()
+                raise
             say_outcome(logger, directory, trained)
         seconds = time.monotonic() - began
         self._display.note("sending what is left of the run to MLflow ...")
