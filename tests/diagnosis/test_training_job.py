@@ -74,6 +74,16 @@ def test_a_quota_of_none_is_named_and_the_other_market_is_proposed_only_where_it
         quota(planned(list_service_quotas={"Quotas": []}))
 
 
+def test_a_search_needs_the_quota_for_all_that_run_side_by_side_and_costs_what_all_of_its_jobs_may() -> None:
+    search = replace(planned(list_service_quotas=quotas(2, 0)), jobs=20, at_once=3)
+    [finding] = quota(search).findings
+    assert (finding.code, "3 jobs would run side by side" in finding.what) == ("quota-small", True)
+    assert finding.fix.startswith("--parallel 2,")
+    assert codes(quota(replace(search, at_once=2))) == []
+    priced = replace(planned(replace(M5, max_run_s=3600), get_products=listed("0.25")), jobs=20)
+    assert price(priced).found == "0.250 USD an hour, 5.00 USD at most in 20 jobs of 1 h"
+
+
 def test_an_image_is_looked_up_where_it_is_kept() -> None:
     found = planned(describe_images={"imageDetails": [{}]})
     assert codes(image(found)) == []

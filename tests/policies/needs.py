@@ -91,6 +91,7 @@ AWS_IMAGES = f"arn:aws:ecr:{HERE.split(':')[0]}:763104351884:repository/pytorch-
 IMAGES = "ecr: BatchCheckLayerAvailability BatchGetImage GetDownloadUrlForLayer"
 SAGEMAKER = f"arn:aws:sagemaker:{HERE}"
 JOB_NAME = f"{SAGEMAKER}:training-job/{PROJECT}-train-1"
+SEARCH = f"{SAGEMAKER}:hyper-parameter-tuning-job/{PROJECT}-tune-1"
 OTHER_SECRET = f"arn:aws:secretsmanager:{HERE}:secret:{PROJECT}-mlflow-jobs-of-others-AbCdEf"
 DATABASE, INSTANCE = f"arn:aws:rds:{HERE}:db:{PROJECT}-mlflow", f"{EC2}:instance/i-0abc"
 
@@ -231,6 +232,14 @@ DEPLOY = [
     *on("*", "ec2: DescribeRouteTables DescribeSecurityGroups DescribeVpcEndpoints"),
     *on(JOBS_SECRET, "secretsmanager: GetSecretValue"),
     *on(JOB_NAME, "sagemaker: AddTags"),
+    # A search (src/yolops/training/sagemaker_tuning.py).
+    *on(
+        SEARCH,
+        "sagemaker: AddTags CreateHyperParameterTuningJob DescribeHyperParameterTuningJob "
+        "ListTrainingJobsForHyperParameterTuningJob StopHyperParameterTuningJob",
+    ),
+    *on("*", "sagemaker: ListHyperParameterTuningJobs"),
+    *on(f"{BUCKET}/jobs/scripts/1.tar.gz", WRITE),
     *[one for key in ("code/1.tar", "models/1/a.pt", "packages/1/a.whl") for one in on(f"{BUCKET}/jobs/{key}", WRITE)],
     *[one for place in (DATASET, PACK) for one in on(place, f"{READ} PutObject")],
 ]

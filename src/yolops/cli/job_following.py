@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from yolops.platform.outputs import Outputs
     from yolops.tracking.rest import MlflowRest
     from yolops.training.sagemaker_job import Job, SageMakerJobs
+    from yolops.training.submission.spec import JobSpec
     from yolops.training.submission.submit import Submitted
 
 FOLLOW_S = 2.0
@@ -33,7 +34,9 @@ def ways_back(session: Session, name: str) -> str:
     return f"follow it: {prefix} jobs logs --follow {name}; stop it: {prefix} jobs stop {name}"
 
 
-def follow(session: Session, console: Console, jobs: SageMakerJobs, rest: MlflowRest, submitted: Submitted) -> Job:
+def follow(
+    session: Session, console: Console, jobs: SageMakerJobs, rest: MlflowRest, submitted: Submitted[JobSpec]
+) -> Job:
     """Show what a job does until it has ended; Ctrl-C leaves it running.
 
     Raises:

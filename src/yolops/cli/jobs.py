@@ -13,8 +13,10 @@ from yolops.cli.session import Json, Session, session_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from yolops.aws import Aws
     from yolops.cli.console import Console
     from yolops.training.sagemaker_job import Job, SageMakerJobs
+    from yolops.training.sagemaker_tuning import Tuning
 
 FOLLOW_S = 2.0
 Name = Annotated[str, typer.Argument(metavar="JOB", help="Name of the job; last is the newest one.")]
@@ -105,15 +107,25 @@ def _logs(
 
 
 def _stop(context: typer.Context, job: Name, as_json: Json = False) -> None:
-    """Ask a training job to end. It has two minutes to write down what it has."""
+    """Ask a training job, or a whole search in SageMaker, to end. A job has two minutes to write down what it has."""
+    from yolops.errors import YolopsError
+    from yolops.training.sagemaker_tuning import SageMakerTunings
+
     session = session_of(context)
-    jobs = _jobs(session)
-    found = jobs.find(job)
+    jobs, tunings = _jobs(session), SageMakerTunings(*_place(session))
+    found: Job | Tuning
+    try:
+        found, stop, again = jobs.find(job), jobs.stop, "jobs show"
+    except YolopsError:
+        search = tunings.get(job)
+        if search is None:
+            raise
+        found, stop, again = search, tunings.stop, "tune --on sagemaker --resume"
     if found.lives:
-        jobs.stop(found)
-        text = f"{found.name} is being stopped; see it end: {session.command_prefix()} jobs show {found.name}"
+        stop(found.name)
+        text = f"{found.name} is being stopped; see it end: {session.command_prefix()} {again} {found.name}"
     else:
-        text = f"{found.name} has ended already ({found.stage})"
+        text = f"{found.name} has ended already ({found.status})"
     session.console(as_json=as_json).data({"job": found.name, "was": found.status, "stopping": found.lives}, text)
 
 
@@ -169,14 +181,20 @@ def _sums(jobs: Sequence[Job]) -> dict[str, int]:
 
 
 def _jobs(session: Session) -> SageMakerJobs:
+    from yolops.training.sagemaker_job import SageMakerJobs
+
+    return SageMakerJobs(*_place(session))
+
+
+def _place(session: Session) -> tuple[Aws, str]:
+    """Return region and project of the workspace's platform."""
     from yolops.aws import Aws
     from yolops.errors import YolopsError
-    from yolops.training.sagemaker_job import SageMakerJobs
 
     settings = session.workspace.settings()
     if settings is None:
         raise YolopsError("training jobs are those of a platform in AWS, and this workspace has none", "yolops init")
-    return SageMakerJobs(Aws(settings.region), settings.project_name)
+    return Aws(settings.region), settings.project_name
 
 
 def _status(job: Job) -> str:

@@ -67,7 +67,7 @@ def train(
     resume = {"True": "last", "False": ""}.get(word := str(arguments.pop("resume", resume)), word)
     session = session_of(context)
     console = session.console(as_json=as_json)
-    for option in _typed(context, JOB_OPTIONS) if on is Where.HERE else ():
+    for option in typed_options(context, JOB_OPTIONS) if on is Where.HERE else ():
         raise UsageError(f"{option}: is about a training job", "add --on sagemaker, or leave it out")
     if resume:
         _refuse_beside_resume(context)
@@ -97,13 +97,13 @@ def train(
 
 def _refuse_beside_resume(context: typer.Context) -> None:
     """A run goes on as what it began: refuse what would make it another one, rather than ignore it."""
-    for name in _typed(context, ("data", "model", "experiment", "name", "register_as", "alias")):
+    for name in typed_options(context, ("data", "model", "experiment", "name", "register_as", "alias")):
         raise UsageError(f"--resume: a run goes on as it began, so {name} cannot be given", "leave it out")
-    for name in _typed(context, ("on", *JOB_OPTIONS)):
+    for name in typed_options(context, ("on", *JOB_OPTIONS)):
         raise UsageError(f"--resume: a training job goes on by itself, so {name} cannot be given", "leave it out")
 
 
-def _typed(context: typer.Context, names: Sequence[str]) -> Iterator[str]:
+def typed_options(context: typer.Context, names: Sequence[str]) -> Iterator[str]:
     """Yield which of these a person has typed, as they typed them."""
     for name in names:
         source = context.get_parameter_source(name)

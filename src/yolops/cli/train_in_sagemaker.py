@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from yolops.aws import Aws
 from yolops.cli.job_following import follow, show_ended, ways_back
@@ -20,11 +20,12 @@ from yolops.training.job.contract import JobRequest
 from yolops.training.sagemaker_job import SageMakerJobs
 from yolops.training.submission import code
 from yolops.training.submission.job_login import ensure_user, let_train, login_of
-from yolops.training.submission.spec import JobSpec, Machine, check_machine, plan_job
+from yolops.training.submission.spec import JobSpec, Machine, check_machine, job_name, plan_job
 from yolops.training.submission.submit import Submitted, submit
+from yolops.training.submission.tuning_spec import tuning_job_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from yolops.cli.console import Console
     from yolops.cli.session import Session
@@ -56,9 +57,22 @@ class Order:
 
     def spec(self, run_id: str) -> JobSpec:
         """Return the job for a run."""
+        return self._plan(job_name(self.outputs.project_name, self.request.name, run_id), run_id=run_id)
+
+    def trial(self, parent_run: str) -> JobSpec:
+        """Return the job of each trial below the run of a search, with the name of the tuning job.
+
+        Raises:
+            YolopsError: the project's name leaves no room for one.
+        """
+        name = tuning_job_name(self.outputs.project_name, self.request.name, parent_run)
+        return self._plan(name, parent_run=parent_run)
+
+    def _plan(self, name: str, *, run_id: str = "", parent_run: str = "") -> JobSpec:
         wanted, freight = self.request, self.freight
         request = JobRequest(
             run_id=run_id,
+            parent_run=parent_run,
             experiment=wanted.experiment,
             name=wanted.name,
             model=freight.model,
@@ -72,6 +86,7 @@ class Order:
             self.outputs,
             self.machine,
             request,
+            name=name,
             code=code.key_of(freight.archive),
             packages=freight.packages,
             model=freight.model_prefix,
@@ -100,16 +115,17 @@ def train(
     if request.register_as:
         check_name("--register-as", request.register_as)
         check_name("--alias", request.alias)
-    outputs = _platform(session)
+    outputs = platform_of(session)
     machine = replace(machine, instance_type=machine.instance_type or outputs.sagemaker_instance_type)
     freight = gather(session, console, request, machine)
     order = Order(outputs, machine, replace(request, experiment=request.experiment or freight.name), freight)
     datasets = bucket(Aws(outputs.aws_region), outputs.dataset_uri)
     spec = order.spec(NO_RUN)
-    outcomes = _preflight(console, Planned(spec, outputs, Aws(outputs.aws_region), Aws(PRICE_LIST_REGION), datasets))
+    outcomes = preflight(console, Planned(spec, outputs, Aws(outputs.aws_region), Aws(PRICE_LIST_REGION), datasets))
     if dry_run:
-        _show_plan(console, spec, outcomes)
-    _refuse_errors(outcomes)
+        value = {"job": spec.as_dict(), "create_training_job": spec.create_request()}
+        show_plan(console, spec, outcomes, value)
+    refuse_errors(outcomes)
     if dry_run:
         return
     send(session, console, freight, outputs, datasets)
@@ -121,7 +137,12 @@ def train(
         show_ended(console, rest, follow(session, console, jobs, rest, submitted), outputs)
 
 
-def _platform(session: Session) -> Outputs:
+def platform_of(session: Session) -> Outputs:
+    """Return the platform that jobs run beside.
+
+    Raises:
+        YolopsError: there is none.
+    """
     from yolops.cli.deployment import outputs_of
 
     if session.named_server() is not None:
@@ -133,7 +154,7 @@ def _platform(session: Session) -> Outputs:
     return outputs_of(session, settings)
 
 
-def _preflight(console: Console, planned: Planned) -> list[Outcome]:
+def preflight(console: Console, planned: Planned) -> list[Outcome]:
     """Look at everything that could stop the job, side by side, and say what was found."""
     with console.progress("looking at quota, image, network and price") as progress:
         outcomes = run_checks([check.of(planned) for check in CHECKS], progress)
@@ -144,29 +165,51 @@ def _preflight(console: Console, planned: Planned) -> list[Outcome]:
     return outcomes
 
 
-def _refuse_errors(outcomes: Sequence[Outcome]) -> None:
+def refuse_errors(outcomes: Sequence[Outcome]) -> None:
+    """Refuse a job that would not work.
+
+    Raises:
+        YolopsError: with the first reason.
+    """
     stops = errors(finding for outcome in outcomes for finding in outcome.findings)
     if stops:
         more = f" (and {len(stops) - 1} more, above)" if len(stops) > 1 else ""
         raise YolopsError(f"the job would not work: {stops[0].where}: {stops[0].what}{more}", stops[0].fix)
 
 
-def _submit(session: Session, jobs: SageMakerJobs, rest: MlflowRest, order: Order) -> Submitted:
-    """Start the job; in custom mode its login is let in before, and into the experiment as soon as that is there."""
-    outputs, request = order.outputs, order.request
-    login = login_of(Aws(outputs.aws_region), outputs) if outputs.mode is Mode.CUSTOM else None
-    if login is not None:
-        ensure_user(rest, session.access(outputs), login)
+def _submit(session: Session, jobs: SageMakerJobs, rest: MlflowRest, order: Order) -> Submitted[JobSpec]:
+    let_in = gate_of(session, rest, order)
 
     def plan(run: PendingRun) -> JobSpec:
-        if login is not None:
-            let_train(rest, login, request.experiment, request.register_as)
+        let_in()
         return order.spec(run.run_id)
 
-    return submit(jobs, rest, request.experiment, request.name, plan)
+    return submit(jobs, rest, order.request.experiment, order.request.name, plan)
 
 
-def _show_plan(console: Console, spec: JobSpec, outcomes: Sequence[Outcome]) -> None:
+def gate_of(session: Session, rest: MlflowRest, order: Order) -> Callable[[], None]:
+    """Let the login of jobs in, and return what lets it into the experiment once that is there; only in custom mode.
+
+    Raises:
+        YolopsError: MLflow does not know the login, and we are no administrator.
+    """
+    outputs, request = order.outputs, order.request
+    if outputs.mode is not Mode.CUSTOM:
+        return lambda: None
+    login = login_of(Aws(outputs.aws_region), outputs)
+    ensure_user(rest, session.access(outputs), login)
+    return lambda: let_train(rest, login, request.experiment, request.register_as)
+
+
+def show_plan(console: Console, spec: JobSpec, outcomes: Sequence[Outcome], value: dict[str, Any]) -> None:
+    """Show a job, and what stands against it.
+
+    Args:
+        console: where to.
+        spec: the job.
+        outcomes: of the checks.
+        value: what `--json` has beside them.
+    """
     from yolops.cli.console import table
 
     rows = [
@@ -184,15 +227,13 @@ def _show_plan(console: Console, spec: JobSpec, outcomes: Sequence[Outcome]) -> 
         *((f"tag {name}", value) for name, value in spec.tags.items()),
     ]
     checks = [(outcome.check, outcome.verdict.value, outcome.found) for outcome in outcomes]
-    value = {
-        "job": spec.as_dict(),
-        "create_training_job": spec.create_request(),
-        "checks": [outcome.as_dict() for outcome in outcomes],
-    }
+    value = {**value, "checks": [outcome.as_dict() for outcome in outcomes]}
     console.data(value, table("", "", rows=rows), "", table("check", "", "found", rows=checks))
 
 
-def _say_started(session: Session, console: Console, submitted: Submitted, outputs: Outputs, *, is_last: bool) -> None:
+def _say_started(
+    session: Session, console: Console, submitted: Submitted[JobSpec], outputs: Outputs, *, is_last: bool
+) -> None:
     spec, run = submitted.spec, submitted.run
     url = outputs.page(f"experiments/{run.experiment_id}/runs/{run.run_id}")
     lines = [f"job      {spec.name}", f"run      {url}"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from yolops.cli.console import Console
     from yolops.platform.access import Access
     from yolops.platform.outputs import Outputs
+    from yolops.tracking.rest import MlflowRest
     from yolops.training.job.contract import JobPlace
     from yolops.training.session import TrainedRun
 
@@ -65,7 +67,8 @@ def main(arguments: list[str]) -> int:
         print_bug(error, verbose=True)
         _say_failure(place, f"{type(error).__name__}: {error}")
         return BUG
-    console.note("   ".join(f"{name} {value:.3f}" for name, value in run.trained.metrics.items()))
+    # A tuning job reads the value of a trial here.
+    console.note("   ".join(f"{name} {value:.6f}" for name, value in run.trained.metrics.items()))
     return 0
 
 
@@ -73,7 +76,9 @@ def _run(place: JobPlace, environ: Mapping[str, str], console: Console, terminat
     from yolops.aws import Aws
     from yolops.cli.training import threads
     from yolops.cli.training_display import TrainingDisplay
+    from yolops.training.job.contract import JOB_NAME
     from yolops.training.job.running import JobTraining
+    from yolops.training.job.trial_run import with_own_run
     from yolops.training.sending import BackgroundSenders
     from yolops.training.ultralytics_trainer import UltralyticsTrainer
 
@@ -83,6 +88,10 @@ def _run(place: JobPlace, environ: Mapping[str, str], console: Console, terminat
     aws = Aws(environ.get("AWS_REGION") or f"{environ.get('TRAINING_JOB_ARN', '')}:::".split(":")[3])
     outputs = _outputs(environ)
     access = _access(outputs, environ, aws, place.work)
+    if request.parent_run:
+        request = with_own_run(_rest(access), request, environ[JOB_NAME])
+        place = replace(place, trial=request.name)
+        place.checkpoints.mkdir(parents=True, exist_ok=True)
     trainer = UltralyticsTrainer(
         place.work / "ultralytics", threads=threads(environ.get("OMP_NUM_THREADS", ""), os.cpu_count() or 1)
     )
@@ -119,6 +128,15 @@ def _access(outputs: Outputs, environ: Mapping[str, str], aws: Aws, directory: P
     if trust.file is not None:
         trust.renew()
     return Access(outputs.tracking_uri, kept_login(aws, secret) if secret else Credentials(), trust)
+
+
+def _rest(access: Access) -> MlflowRest:
+    from yolops.tracking.managed import managed_mlflow
+    from yolops.tracking.rest import MlflowRest
+
+    if access.tracking_uri.startswith("arn:"):
+        return managed_mlflow(access.tracking_uri)
+    return MlflowRest(access.tracking_uri, access.credentials, trust=access.trust)
 
 
 def _say_failure(place: JobPlace, reason: str) -> None:

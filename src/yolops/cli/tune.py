@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from yolops.cli.session import Json, Session, session_of
-from yolops.cli.train import DEFAULT_MODEL
+from yolops.cli.train import A_DAY_S, DEFAULT_MODEL, Where, typed_options
+from yolops.cli.tune_display import MOST_ARGUMENTS, found_lines, train_line
 from yolops.errors import UsageError, YolopsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from yolops.cli.console import Console
     from yolops.training.tune_directory import TuneRequest
     from yolops.training.tuning import Searched, TuningSession
@@ -24,8 +22,7 @@ if TYPE_CHECKING:
 DEFAULT_TRIALS = 20
 # What the search takes where the trainer's own choice would ignore what is varied.
 OPTIMIZER = "AdamW"
-# Of a search, what is shown; --json has all of it.
-MOST_TRIALS, MOST_ARGUMENTS = 10, 5
+JOB_OPTIONS = ("parallel", "instance_type", "image", "spot", "max_run", "max_wait", "dry_run")
 
 
 def tune(
@@ -52,17 +49,39 @@ def tune(
     resume: Annotated[
         str, typer.Option(help="Go on with a stopped search, or add trials: last, its name or its ID.")
     ] = "",
+    on: Annotated[Where, typer.Option(help="Train here, or let SageMaker's tuner search in AWS.")] = Where.HERE,
+    parallel: Annotated[int, typer.Option(min=1, help="How many trials side by side in SageMaker.")] = 1,
+    instance_type: Annotated[str, typer.Option(help="Of the jobs; that of terraform.tfvars if not given.")] = "",
+    image: Annotated[str, typer.Option(help="Of the jobs: an image in ECR with all packages, or a tag of ours.")] = "",
+    spot: Annotated[
+        bool, typer.Option("--spot", help="Run the jobs on spot instances; they go on by themselves.")
+    ] = False,
+    max_run: Annotated[int, typer.Option(metavar="SECONDS", help="How long each job may run.")] = A_DAY_S,
+    max_wait: Annotated[int, typer.Option(metavar="SECONDS", help="The same with all waiting for spot.")] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show the search, and what stands against it.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train again and again with other arguments, and say which were best. Any argument of `train` may follow."""
+    from yolops.tracking.names import check_name
     from yolops.training.arguments import parse_arguments
     from yolops.training.search_space import DEFAULT_SPACE
     from yolops.training.tune_directory import TuneRequest
 
     session = session_of(context)
     console = session.console(as_json=as_json)
+    for option in typed_options(context, JOB_OPTIONS) if on is Where.HERE else ():
+        raise UsageError(f"{option}: is about jobs in SageMaker", "add --on sagemaker, or leave it out")
     if resume:
         _refuse_beside_resume(context)
+        if on is Where.SAGEMAKER:
+            from yolops.cli import tune_in_sagemaker
+
+            if trials is not None:
+                raise UsageError("--trials: those of a search in SageMaker never change", "start a new search")
+            tune_in_sagemaker.resume(session, console, resume)
+            return
         searched = _resume(session, console, resume, trials)
     elif data is None:
         raise UsageError("tune: which dataset?", "yolops tune data.yaml; to get one: yolops dataset sample")
@@ -78,24 +97,36 @@ def tune(
             seed=seed,
             arguments={**parse_arguments(context.args), "seed": seed},
         )
+        check_name("--name", request.name)
+        request = _with_optimizer(console, request)
+        if on is Where.SAGEMAKER:
+            from yolops.cli import tune_in_sagemaker
+            from yolops.training.submission.spec import Machine
+
+            machine = Machine(instance_type, 1, image, spot, max_run, max_wait)
+            tune_in_sagemaker.tune(session, console, request, machine, parallel=parallel, dry_run=dry_run)
+            return
         searched = _search(session, console, request)
     _show(session, console, searched)
 
 
 def _search(session: Session, console: Console, request: TuneRequest) -> Searched:
     from yolops.cli.training import checked_dataset
-    from yolops.tracking.names import check_name
-    from yolops.training.search_check import ignored_by_auto
-    from yolops.training.search_space import parse_space
 
-    check_name("--name", request.name)
-    ignored = ignored_by_auto(parse_space(request.space))
-    if ignored and "optimizer" not in request.arguments:
-        request = replace(request, arguments={**request.arguments, "optimizer": OPTIMIZER})
-        console.note(f"optimizer: {OPTIMIZER}, because the trainer's own choice ignores {', '.join(ignored)}")
     dataset, report = checked_dataset(session, console, Path(request.data))
     request = replace(request, experiment=request.experiment or dataset.source.parent.name)
     return _tuning(session, console).search(request, dataset, report)
+
+
+def _with_optimizer(console: Console, request: TuneRequest) -> TuneRequest:
+    from yolops.training.search_check import ignored_by_auto
+    from yolops.training.search_space import parse_space
+
+    ignored = ignored_by_auto(parse_space(request.space))
+    if not ignored or "optimizer" in request.arguments:
+        return request
+    console.note(f"optimizer: {OPTIMIZER}, because the trainer's own choice ignores {', '.join(ignored)}")
+    return replace(request, arguments={**request.arguments, "optimizer": OPTIMIZER})
 
 
 def _resume(session: Session, console: Console, which: str, trials: int | None) -> Searched:
@@ -131,12 +162,11 @@ def _tuning(session: Session, console: Console) -> TuningSession:
 
 def _show(session: Session, console: Console, searched: Searched) -> None:
     """Print the best trial, the line that trains it, and where everything is."""
-    from yolops.cli.console import table
     from yolops.training.tune_record import best_arguments
 
     directory, best, metric = searched.directory, searched.best, searched.directory.request.metric
     runs = directory.trials()
-    command = _train_line(session, directory.request.data, best_arguments(directory, best))
+    command = train_line(session, directory.request.data, best_arguments(directory, best))
     value: dict[str, Any] = {
         "run_id": directory.spool.progress().run_id,
         "run_url": searched.url,
@@ -148,18 +178,11 @@ def _show(session: Session, console: Console, searched: Searched) -> None:
         "train": command,
         "delivered": searched.delivered,
     }
-    ranked = sorted(searched.trials, key=lambda trial: (trial.state == "complete", trial.value or 0.0), reverse=True)
     matter = list(searched.importance)[:MOST_ARGUMENTS] or list(best.arguments)[:MOST_ARGUMENTS]
-    rows = [
-        (trial.number, trial.state, trial.value, *(trial.arguments.get(name) for name in matter))
-        for trial in ranked[:MOST_TRIALS]
-    ]
     parts = "   ".join(f"{name} {searched.importance[name]:.0%}" for name in matter if name in searched.importance)
     console.data(
         value,
-        table("trial", "state", metric, *matter, rows=rows),
-        "",
-        f"best     trial {best.number} of {len(searched.trials)}: {metric} {best.value:.3f}",
+        *found_lines(searched.trials, best, metric, matter),
         *([f"matters  {parts}"] if parts else []),
         f"train    {command}",
         f"run      {searched.url}",
@@ -168,14 +191,8 @@ def _show(session: Session, console: Console, searched: Searched) -> None:
         raise YolopsError("the search is done, but MLflow does not have all of it", "nothing is lost: yolops runs sync")
 
 
-def _train_line(session: Session, data: str, arguments: Mapping[str, object]) -> str:
-    words = [f"--{name}={value}" for name, value in arguments.items()]
-    return f"{session.command_prefix()} train {shlex.join([data, *words])}"
-
-
 def _refuse_beside_resume(context: typer.Context) -> None:
     """A search goes on as what it began: its trials are compared with those before."""
-    given = ("data", "space", "metric", "model", "seed", "experiment", "name")
-    sources = [context.get_parameter_source(name) for name in given]
-    if context.args or any(source is not None and source.name == "COMMANDLINE" for source in sources):
+    given = ("data", "space", "metric", "model", "seed", "experiment", "name", *JOB_OPTIONS)
+    if context.args or any(typed_options(context, given)):
         raise UsageError("--resume: a search goes on as it began, so only --trials can be given", "leave the rest out")

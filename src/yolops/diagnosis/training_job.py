@@ -38,6 +38,8 @@ class Planned:
         aws: where it runs.
         price_list: AWS where it lists prices.
         datasets: where versions of datasets are kept.
+        jobs: how many such jobs there will be.
+        at_once: how many of them side by side.
     """
 
     spec: JobSpec
@@ -45,10 +47,12 @@ class Planned:
     aws: Aws
     price_list: Aws
     datasets: Store
+    jobs: int = 1
+    at_once: int = 1
 
 
 def quota(planned: Planned) -> Seen:
-    """The account may run one more instance of this type, on demand or on spot as the job asks."""
+    """The account may run so many instances of this type at once, on demand or on spot as the job asks."""
     kind, spot = planned.spec.instance_type, planned.spec.spot
     name = f"{kind} for {'spot ' if spot else ''}training job usage"
     found = training_quotas(planned.aws, kind)
@@ -62,6 +66,10 @@ def quota(planned: Planned) -> Seen:
         notes.error(
             "quota-none", what, f"ask for more in the console of Service Quotas (Amazon SageMaker), or {instead}"
         )
+    elif found[name] < planned.at_once:
+        what = f"the quota {name!r} is {found[name]:.0f}, and {planned.at_once} jobs would run side by side"
+        fix = f"--parallel {found[name]:.0f}, or ask for more in the console of Service Quotas (Amazon SageMaker)"
+        notes.error("quota-small", what, fix)
     return notes.seen(f"{found[name]:.0f} ({name})")
 
 
@@ -180,9 +188,10 @@ def price(planned: Planned) -> Seen:
         what = "AWS's price list has no price for it, so what the job may cost is not known"
         notes.warning("price-unknown", what, "see aws.amazon.com/sagemaker/ai/pricing, or take another --instance-type")
         return notes.seen("")
-    most = found * spec.max_run_s / 3600
+    most = planned.jobs * found * spec.max_run_s / 3600
+    jobs = f"{planned.jobs} jobs of " if planned.jobs > 1 else ""
     less = "; spot takes up to 90 % off" if spec.spot else ""
-    return notes.seen(f"{found:.3f} USD an hour, {most:.2f} USD at most in {spec.max_run_s / 3600:g} h{less}")
+    return notes.seen(f"{found:.3f} USD an hour, {most:.2f} USD at most in {jobs}{spec.max_run_s / 3600:g} h{less}")
 
 
 CHECKS = (

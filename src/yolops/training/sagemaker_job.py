@@ -205,13 +205,13 @@ class SageMakerJobs:
         """
         return str(self._aws.call("sagemaker", "create_training_job", **request)["TrainingJobArn"])
 
-    def stop(self, job: Job) -> None:
+    def stop(self, name: str) -> None:
         """Ask a job to end; it has two minutes to write down what it has.
 
         Raises:
             AwsError: AWS refuses, or cannot be reached.
         """
-        self._aws.call("sagemaker", "stop_training_job", TrainingJobName=job.name)
+        self._aws.call("sagemaker", "stop_training_job", TrainingJobName=name)
 
     def log(self, job: Job) -> JobLog:
         """Return the log of a job, to be read from its beginning."""

@@ -21,13 +21,22 @@ SET_BY_AUTO = frozenset({"lr0", "momentum", "warmup_bias_lr"})
 
 
 def check_search(trainer: Trainer, request: TuneRequest) -> None:
-    """Refuse what cannot be searched.
+    """Refuse what cannot be searched on this machine.
 
     Raises:
         UsageError: an argument, or a part of the space, is none of the trainer's or cannot be searched.
         YolopsError: Optuna is not installed.
     """
     load_optuna()
+    check_space(trainer, request)
+
+
+def check_space(trainer: Trainer, request: TuneRequest) -> None:
+    """Refuse what cannot be searched anywhere.
+
+    Raises:
+        UsageError: an argument, or a part of the space, is none of the trainer's or cannot be searched.
+    """
     space = parse_space(request.space)
     if twice := next((one.name for one in space if one.name in request.arguments), ""):
         raise UsageError(f"--{twice}: is varied, and has one value", "leave one of the two out")

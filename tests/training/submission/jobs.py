@@ -7,7 +7,7 @@ from typing import Any
 
 from yolops.platform.outputs import Mode, Outputs
 from yolops.training.job.contract import JobRequest
-from yolops.training.submission.spec import JobSpec, Machine, plan_job
+from yolops.training.submission.spec import JobSpec, Machine, job_name, plan_job
 
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:cells-mlflow-jobs-AbCdEf"
 PLATFORM = Outputs(
@@ -53,10 +53,12 @@ REQUEST = JobRequest(
 def job(
     machine: Machine | None = None, outputs: Outputs = PLATFORM, *, data_bytes: int = 1_000_000, **request: Any
 ) -> JobSpec:
+    wanted = replace(REQUEST, **request)
     return plan_job(
         outputs,
         machine or Machine("ml.m5.xlarge"),
-        replace(REQUEST, **request),
+        wanted,
+        name=job_name(outputs.project_name, wanted.name, wanted.run_id or wanted.parent_run),
         code="jobs/code/1.tar",
         packages="jobs/packages/2/",
         model="jobs/models/3/",

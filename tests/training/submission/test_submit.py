@@ -63,7 +63,7 @@ def rest(mlflow: SecureMlflow) -> MlflowRest:
 
 def test_a_run_is_scheduled_and_pending_before_its_job_is_asked_for(rest: MlflowRest) -> None:
     jobs = Jobs(rest)
-    submitted = submit(jobs, rest, "cells", "warm", plan)  # type: ignore[arg-type] # a fake
+    submitted = submit(jobs, rest, "cells", "warm", plan)
     assert (jobs.seen["status"], jobs.seen["tags"]["yolops.job.status"]) == ("SCHEDULED", "pending")
     assert jobs.seen["run_id"] == submitted.run.run_id == submitted.spec.request.run_id
     assert submitted.arn == f"arn:{submitted.spec.name}"
@@ -81,7 +81,7 @@ def test_the_run_of_a_job_that_was_not_started_has_failed_and_says_why(
 ) -> None:
     jobs = Jobs(rest, refusal)
     with pytest.raises(type(refusal)):
-        submit(jobs, rest, "cells", "warm", plan)  # type: ignore[arg-type] # a fake
+        submit(jobs, rest, "cells", "warm", plan)
     run = run_of(rest, jobs.name)
     assert (run["status"], run["tags"]["yolops.error"]) == ("FAILED", why)
 

@@ -11,6 +11,7 @@ CreateTrainingJob gets
         `training`: a dataset in YOLO format with its data.yaml, or what lies below `datasets/NAME` with a version in
         it; left out where the job shall fetch the version for itself, which is quicker for small files.
         `model`: the file that `JobRequest.model` names; left out where that is built into ultralytics
+        In a trial of a tuning job there are others, as text: the values drawn for it.
     Environment
         MLFLOW_TRACKING_URI: an address, or the ARN of a managed MLflow
         YOLOPS_LOGIN_SECRET_ARN: a secret `{"username": ..., "password": ...}` that the job's role may read; left out
@@ -19,8 +20,13 @@ CreateTrainingJob gets
     CheckpointConfig.LocalPath
         /opt/ml/checkpoints, which is the default
 
-The run exists in MLflow before the job does, SCHEDULED. It is RUNNING while an instance trains, KILLED from SIGTERM on
-until another instance goes on, and in the end FINISHED or FAILED, as after `yolops train`.
+CreateHyperParameterTuningJob takes no entry point; a script does the same there (`submission/tuning_spec.py`) and never
+hears SIGTERM: a trial that is interrupted goes on behind its last whole epoch. All trials share one checkpoint URI, so
+each keeps to a directory below it that is called like its job.
+
+The run exists in MLflow before the job does, SCHEDULED; that of a trial is made by the trial, below that of the search.
+It is RUNNING while an instance trains, KILLED from SIGTERM until another instance goes on, and in the end FINISHED or
+FAILED, as after `yolops train`.
 
 The job leaves
 
@@ -40,6 +46,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from yolops.errors import YolopsError
+from yolops.training.arguments import parse_value
+from yolops.training.search_space import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +56,10 @@ if TYPE_CHECKING:
 MODULE = "yolops.cli.training_job"
 HYPERPARAMETER = "yolops"
 TRAINING, MODEL = "training", "model"
+# Of the toolkit, and what SageMaker adds to the trials of a tuning job.
+NOT_DRAWN = (HYPERPARAMETER, "sagemaker_", "_tuning_")
+# SageMaker sets it in every container.
+JOB_NAME = "TRAINING_JOB_NAME"
 TRACKING_URI, LOGIN, BUCKET = "MLFLOW_TRACKING_URI", "YOLOPS_LOGIN_SECRET_ARN", "YOLOPS_BUCKET"
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html
 MOST_CHARACTERS = 2500
@@ -58,7 +70,7 @@ class JobRequest:
     """What a job shall train.
 
     Attributes:
-        run_id: the run in MLflow.
+        run_id: the run in MLflow; empty in a tuning job, whose trials each make their own.
         experiment: the experiment it is in.
         name: its name.
         model: the name of published weights or of a built-in model, or that of the file in channel `model`.
@@ -67,6 +79,7 @@ class JobRequest:
         alias: alias of the registered version; empty for none.
         dataset: where versions of the dataset are kept, `s3://bucket/datasets/NAME`; empty for what the channel holds.
         version: fingerprint of the dataset, whole; empty for a channel with a data.yaml.
+        parent_run: the run of the search that this is a trial of; empty for a training of its own.
     """
 
     run_id: str
@@ -78,6 +91,7 @@ class JobRequest:
     alias: str = ""
     dataset: str = ""
     version: str = ""
+    parent_run: str = ""
 
     def as_hyperparameters(self) -> dict[str, str]:
         """Return the hyper-parameters that hold it.
@@ -103,18 +117,26 @@ class JobRequest:
 
     @classmethod
     def from_hyperparameters(cls, values: Mapping[str, str]) -> JobRequest:
-        """Return what hyper-parameters hold.
+        """Return what hyper-parameters hold; in a trial, what was drawn for it is among the arguments.
 
         Raises:
             YolopsError: they were not written by `as_hyperparameters`.
         """
         try:
-            return cls(**json.loads(values[HYPERPARAMETER]))
+            request = cls(**json.loads(values[HYPERPARAMETER]))
         except (KeyError, TypeError, ValueError) as error:
             raise YolopsError(
                 f"the hyper-parameters are not those of a job of yolops ({type(error).__name__}: {error})",
                 "start jobs with: yolops train --on sagemaker",
             ) from error
+        if not request.parent_run:
+            return request
+        return replace(request, arguments={**request.arguments, **drawn_arguments(values)})
+
+
+def drawn_arguments(values: Mapping[str, str]) -> dict[str, object]:
+    """Return the arguments that a tuning job has drawn, out of the hyper-parameters of a trial."""
+    return {name: rounded(parse_value(text)) for name, text in values.items() if not name.startswith(NOT_DRAWN)}
 
 
 @dataclass(frozen=True)
@@ -123,9 +145,11 @@ class JobPlace:
 
     Attributes:
         ml: `/opt/ml`, or another directory that is laid out like it.
+        trial: the name of the job, if it shares the place of its checkpoints with others.
     """
 
     ml: Path
+    trial: str = ""
 
     def request(self) -> JobRequest:
         """Return what shall be trained.
@@ -157,7 +181,7 @@ class JobPlace:
     @property
     def checkpoints(self) -> Path:
         """What SageMaker copies to S3 while the job runs, and back onto the next instance."""
-        return self.ml / "checkpoints"
+        return self.ml / "checkpoints" / self.trial
 
     @property
     def unsent(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import tarfile
@@ -55,6 +56,21 @@ def code_archive(source: Path, lock: Path) -> bytes:
 def key_of(archive: bytes) -> str:
     """Return the key of an archive in the platform's bucket: its hash, so that it is sent once."""
     return f"jobs/code/{hashlib.sha256(archive).hexdigest()}.tar"
+
+
+def script_archive(name: str, text: str) -> bytes:
+    """Return a script as SageMaker's training toolkit takes it: a `.tar.gz`, here with nothing compressed."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        about = tarfile.TarInfo(name)
+        about.size, about.mode = len(text), 0o755
+        archive.addfile(about, io.BytesIO(text.encode("ascii")))
+    return gzip.compress(stream.getvalue(), compresslevel=0, mtime=0)
+
+
+def script_key(archive: bytes) -> str:
+    """Return the key of a script in the platform's bucket: its hash."""
+    return f"jobs/scripts/{hashlib.sha256(archive).hexdigest()}.tar.gz"
 
 
 def model_prefix(file: Path) -> str:

@@ -184,7 +184,15 @@ def check_machine(machine: Machine, arguments: Mapping[str, object]) -> None:
 
 
 def plan_job(
-    outputs: Outputs, machine: Machine, request: JobRequest, *, code: str, packages: str, model: str, data_bytes: int
+    outputs: Outputs,
+    machine: Machine,
+    request: JobRequest,
+    *,
+    name: str,
+    code: str,
+    packages: str,
+    model: str,
+    data_bytes: int,
 ) -> JobSpec:
     """Return the job that trains what was requested.
 
@@ -192,6 +200,7 @@ def plan_job(
         outputs: the platform.
         machine: what it shall run on, checked.
         request: what it shall train, with the run it belongs to.
+        name: of the job, see `job_name`.
         code: key of the archive with yolops in the platform's bucket.
         packages: prefix of the packages that it installs; empty where the image has them.
         model: prefix of the file that `request.model` names; empty where it is built in.
@@ -200,7 +209,6 @@ def plan_job(
     Raises:
         YolopsError: the platform is none in AWS, or too old.
     """
-    name = job_name(outputs.project_name, request.name, request.run_id)
     bucket = f"s3://{outputs.bucket_name}"
     keys = {CODE: code, PACKAGES: packages, MODEL: model}
     own = f"{bucket}/{JOBS}/{name}"
@@ -233,11 +241,11 @@ def plan_job(
     )
 
 
-def job_name(project: str, run: str, run_id: str) -> str:
+def job_name(project: str, run: str, run_id: str, most: int = MOST_NAME) -> str:
     """Return the name of a run's job: the project's, so that roles may touch it, what is left of the run's, its ID."""
     end = run_id[:ID_CHARACTERS]
-    room = MOST_NAME - len(project) - len(end) - 2
-    middle = re.sub(r"[^a-zA-Z0-9]+", "-", run)[:room].strip("-")
+    room = most - len(project) - len(end) - 2
+    middle = re.sub(r"[^a-zA-Z0-9]+", "-", run)[: max(room, 0)].strip("-")
     return "-".join(part for part in (project, middle, end) if part)
 
 

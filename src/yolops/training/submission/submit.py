@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from yolops.errors import YolopsError
 from yolops.tracking.pending_runs import PendingRun, create_pending, mark_failed, set_tags
@@ -13,12 +13,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from yolops.tracking.rest import MlflowRest
-    from yolops.training.sagemaker_job import SageMakerJobs
-    from yolops.training.submission.spec import JobSpec
+
+
+class Spec(Protocol):
+    """A job of SageMaker that is not there yet."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    def create_request(self) -> dict[str, Any]:
+        """Return what SageMaker is asked for."""
+
+
+class Jobs(Protocol):
+    """Starts jobs."""
+
+    def create(self, request: dict[str, Any]) -> str:
+        """Start a job, and return its ARN."""
+
+
+S = TypeVar("S", bound=Spec)
 
 
 @dataclass(frozen=True)
-class Submitted:
+class Submitted(Generic[S]):
     """A job that SageMaker has taken.
 
     Attributes:
@@ -27,18 +46,16 @@ class Submitted:
         run: its run.
     """
 
-    spec: JobSpec
+    spec: S
     arn: str
     run: PendingRun
 
 
-def submit(
-    jobs: SageMakerJobs, rest: MlflowRest, experiment: str, name: str, plan: Callable[[PendingRun], JobSpec]
-) -> Submitted:
+def submit(jobs: Jobs, rest: MlflowRest, experiment: str, name: str, plan: Callable[[PendingRun], S]) -> Submitted[S]:
     """Make a run and start its job.
 
     Args:
-        jobs: those of the platform.
+        jobs: training jobs or tuning jobs of the platform.
         rest: its MLflow.
         experiment: the experiment of the run, which is made if need be.
         name: of the run.

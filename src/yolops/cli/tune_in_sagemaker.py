@@ -1,0 +1,144 @@
+"""`yolops tune --on sagemaker`: a tuning job put together, looked at before it costs anything, and started."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from yolops.aws import Aws
+from yolops.cli.job_freight import gather, send
+from yolops.cli.train_in_sagemaker import NO_RUN, Order, gate_of, platform_of, preflight, refuse_errors, show_plan
+from yolops.cli.tune_following import follow, show_ended
+from yolops.costs.prices import PRICE_LIST_REGION
+from yolops.datasets.versions.store import bucket
+from yolops.diagnosis.training_job import Planned
+from yolops.tracking.provenance import code_tags
+from yolops.training.run_directory import TrainRequest
+from yolops.training.sagemaker_tuning import SageMakerTunings
+from yolops.training.search_check import check_space
+from yolops.training.search_space import parse_space
+from yolops.training.submission import code
+from yolops.training.submission.spec import check_machine
+from yolops.training.submission.submit import Submitted, submit
+from yolops.training.submission.tuning_record import say_search
+from yolops.training.submission.tuning_spec import SCRIPT, SCRIPT_TEXT, TuningSpec, check_counts
+from yolops.training.ultralytics_trainer import UltralyticsTrainer
+
+if TYPE_CHECKING:
+    from yolops.cli.console import Console
+    from yolops.cli.session import Session
+    from yolops.tracking.pending_runs import PendingRun
+    from yolops.tracking.rest import MlflowRest
+    from yolops.training.submission.spec import Machine
+    from yolops.training.tune_directory import TuneRequest
+
+
+@dataclass(frozen=True)
+class SearchOrder:
+    """A search that somebody wants.
+
+    Attributes:
+        order: the job of each trial.
+        request: what is searched.
+        parallel: how many trials run side by side.
+        script: the archive that starts a trial.
+    """
+
+    order: Order
+    request: TuneRequest
+    parallel: int
+    script: bytes
+
+    def spec(self, run_id: str) -> TuningSpec:
+        """Return the tuning job for the run of the search."""
+        outputs, request = self.order.outputs, self.request
+        return TuningSpec(
+            job=self.order.trial(run_id),
+            space=parse_space(request.space),
+            metric=request.metric,
+            trials=request.trials,
+            parallel=self.parallel,
+            seed=request.seed,
+            script_uri=f"s3://{outputs.bucket_name}/{code.script_key(self.script)}",
+            region=outputs.aws_region,
+        )
+
+
+def tune(
+    session: Session, console: Console, request: TuneRequest, machine: Machine, *, parallel: int, dry_run: bool
+) -> None:
+    """Start a search and follow it to its end, or show it.
+
+    Args:
+        session: of the command.
+        console: where to.
+        request: what is searched.
+        machine: what each trial runs on; without a type it has that of `terraform.tfvars`.
+        parallel: how many trials run side by side.
+        dry_run: only show it, and what stands against it.
+
+    Raises:
+        YolopsError: something stands against it, SageMaker refuses, or no trial came to its end.
+    """
+    _check(session, request, machine, parallel)
+    outputs = platform_of(session)
+    machine = replace(machine, instance_type=machine.instance_type or outputs.sagemaker_instance_type)
+    training = TrainRequest(request.data, request.model, request.experiment, request.name, request.arguments)
+    freight = gather(session, console, training, machine)
+    request = replace(request, experiment=request.experiment or freight.name)
+    order = Order(outputs, machine, replace(training, experiment=request.experiment), freight)
+    search = SearchOrder(order, request, parallel, code.script_archive(SCRIPT, SCRIPT_TEXT))
+    aws = Aws(outputs.aws_region)
+    spec, datasets = search.spec(NO_RUN), bucket(aws, outputs.dataset_uri)
+    planned = Planned(spec.job, outputs, aws, Aws(PRICE_LIST_REGION), datasets, request.trials, parallel)
+    outcomes = preflight(console, planned)
+    if dry_run:
+        value = {"job": spec.job.as_dict(), "create_hyper_parameter_tuning_job": spec.create_request()}
+        show_plan(console, spec.job, outcomes, value)
+    refuse_errors(outcomes)
+    if dry_run:
+        return
+    send(session, console, freight, outputs, datasets)
+    store = bucket(aws, f"s3://{outputs.bucket_name}")
+    store.put(code.script_key(search.script), search.script, only_new=True)
+    rest = session.mlflow(outputs)
+    submitted = _submit(session, rest, search)
+    console.note(f"run      {outputs.page(f'experiments/{submitted.run.experiment_id}/runs/{submitted.run.run_id}')}")
+    show_ended(session, console, rest, follow(session, console, rest, outputs, submitted.spec.name), outputs)
+
+
+def _submit(session: Session, rest: MlflowRest, search: SearchOrder) -> Submitted[TuningSpec]:
+    outputs, request = search.order.outputs, search.request
+    let_in = gate_of(session, rest, search.order)
+
+    def begin(run: PendingRun) -> TuningSpec:
+        let_in()
+        say_search(rest, run.run_id, request, code_tags(session.workspace.root, ["yolops", *sys.argv[1:]]))
+        return search.spec(run.run_id)
+
+    tunings = SageMakerTunings(Aws(outputs.aws_region), outputs.project_name)
+    return submit(tunings, rest, request.experiment, request.name, begin)
+
+
+def resume(session: Session, console: Console, which: str) -> None:
+    """Follow a search that was left, and record what has ended meanwhile.
+
+    Raises:
+        YolopsError: there is no such search, or no trial came to its end.
+    """
+    outputs = platform_of(session)
+    rest = session.mlflow(outputs)
+    name = SageMakerTunings(Aws(outputs.aws_region), outputs.project_name).find(which).name
+    show_ended(session, console, rest, follow(session, console, rest, outputs, name), outputs)
+
+
+def _check(session: Session, request: TuneRequest, machine: Machine, parallel: int) -> None:
+    """Refuse what could not work, before anything is looked up."""
+    check_machine(machine, request.arguments)
+    check_counts(parse_space(request.space), request.trials, parallel)
+    state = session.workspace.create_state()
+    # Which devices there are, the jobs see.
+    arguments = {name: value for name, value in request.arguments.items() if name != "device"}
+    trainer = UltralyticsTrainer(state / "ultralytics", verbose=session.verbose)
+    check_space(trainer, replace(request, arguments=arguments))
