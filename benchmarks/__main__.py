@@ -7,6 +7,7 @@ import sys
 from benchmarks import (
     dataset_check,
     dataset_transfer,
+    job_setup,
     logging_rate,
     server_boot,
     server_requests,
@@ -22,6 +23,7 @@ ALL = {
     "server_boot": server_boot.main,
     "dataset_check": dataset_check.main,
     "server_requests": server_requests.main,
+    "job_setup": job_setup.main,
 }
 
 
