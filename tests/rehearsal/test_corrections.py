@@ -6,7 +6,10 @@ import base64
 import json
 from typing import Any
 
+from moto.s3.utils import _VersionedKeyStore
+
 from tests.rehearsal.conftest import Aws, wait_for
+from yolops.rehearsal.corrections import newest_of_keys, newest_versions, versions_of_keys
 
 TLS_ONLY = {
     "Version": "2012-10-17",
@@ -29,6 +32,16 @@ def test_a_bucket_that_demands_tls_can_be_used_over_loopback(aws: Aws) -> None:
     s3.put_object(Bucket="shut", Key="a", Body=b"a")
     assert s3.get_object(Bucket="shut", Key="a")["Body"].read() == b"a"
     assert json.loads(s3.get_bucket_policy(Bucket="shut")["Policy"]) == TLS_ONLY
+
+
+def test_a_bucket_can_be_listed_while_another_request_deletes_from_it() -> None:
+    keys = _VersionedKeyStore()
+    for name in ("a", "b"):
+        keys.setlist(name, ["old", "new"])
+    listings = versions_of_keys(keys), newest_of_keys(keys), newest_versions(keys)
+    assert [next(listing) for listing in listings] == [("a", ["old", "new"]), ("a", "new"), "new"]
+    dict.pop(keys, "b")
+    assert [next(listing) for listing in listings] == [("b", ["old", "new"]), ("b", "new"), "new"]
 
 
 def test_a_firewall_rule_that_names_a_group_keeps_its_description(aws: Aws) -> None:

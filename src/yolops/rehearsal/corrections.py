@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from moto.ecr.models import ECRBackend
     from moto.rds.models import DBParameterGroup
     from moto.s3.models import FakeBucket
+    from moto.s3.utils import _VersionedKeyStore
 
 # The first addresses of a subnet belong to AWS, and so does the last:
 # https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
@@ -41,6 +42,25 @@ def update_parameters(self: DBParameterGroup, new_parameters: Iterable[dict[str,
     """Set parameters of a database; Terraform keeps only those that are said to come from a user."""
     for parameter in new_parameters:
         self.parameters[parameter["ParameterName"]].update(parameter, Source="user")
+
+
+def versions_of_keys(self: _VersionedKeyStore) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the keys of a bucket and their versions; moto looks each up again, when another request has deleted it."""
+    for key, versions in self._self_iterable().items():
+        if kept := list(versions):
+            yield key, kept
+
+
+def newest_of_keys(self: _VersionedKeyStore) -> Iterator[tuple[str, Any]]:
+    """Yield the keys of a bucket and the newest version of each, likewise."""
+    for key, versions in versions_of_keys(self):
+        yield key, versions[-1]
+
+
+def newest_versions(self: _VersionedKeyStore) -> Iterator[Any]:
+    """Yield the newest version of each key of a bucket, likewise."""
+    for _, newest in newest_of_keys(self):
+        yield newest
 
 
 def create_version(moto: Callable[..., Any]) -> Callable[..., Any]:

@@ -20,6 +20,7 @@ from moto.moto_server.werkzeug_app import create_backend_app
 from moto.rds.models import DBParameterGroup
 from moto.rds.responses import RDSResponse
 from moto.s3.models import FakeBucket
+from moto.s3.utils import _VersionedKeyStore
 from moto.sagemaker.models import SageMakerModelBackend
 from moto.sagemaker.responses import SageMakerResponse
 from moto.servicequotas.responses import ServiceQuotasResponse
@@ -82,6 +83,13 @@ def _install_corrections() -> None:
     _put(SecurityGroupRule, "description", property(corrections.rule_description))
     _put(DBParameterGroup, "update_parameters", corrections.update_parameters)
     _put(Subnet, "get_available_subnet_ip", corrections.free_address)
+    for names, listing in (
+        (("lists", "iterlists"), corrections.versions_of_keys),
+        (("items", "iteritems"), corrections.newest_of_keys),
+        (("values", "itervalues"), corrections.newest_versions),
+    ):
+        for name in names:
+            _put(_VersionedKeyStore, name, listing)
     for owner, name, correct in (
         (LaunchTemplate, "create_version", corrections.create_version),
         (FakeBucket, "get_permission", corrections.bucket_permission),
