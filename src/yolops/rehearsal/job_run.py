@@ -217,7 +217,7 @@ class JobRun(threading.Thread):
         self._move("Failed", "Failed", FailureReason=reason, **self._times())
 
     def _times(self) -> dict[str, Any]:
-        seconds = round(self._seconds_on_instances + time.monotonic() - self._began)
+        seconds = math.ceil(self._seconds_on_instances + time.monotonic() - self._began)
         share = SPOT_SHARE if self._fields["EnableManagedSpotTraining"] else 1.0
         return {
             "TrainingEndTime": datetime.now(UTC),
