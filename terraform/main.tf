@@ -72,6 +72,7 @@ module "studio" {
   vpc_id                       = module.network.vpc_id
   private_subnet_ids           = module.network.private_subnet_ids
   bucket_name                  = module.storage.bucket_name
+  protected_bucket_name        = module.storage.protected_bucket_name
   bucket_arn                   = module.storage.bucket_arn
   training_role_arn            = module.training.role_arn
   training_security_group_id   = module.training.security_group_id

@@ -44,6 +44,16 @@ def test_a_bucket_can_be_listed_while_another_request_deletes_from_it() -> None:
     assert [next(listing) for listing in listings] == [("b", ["old", "new"]), ("b", "new"), "new"]
 
 
+def test_what_was_deleted_can_be_deleted_again_where_versioning_is_suspended(aws: Aws) -> None:
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="suspended")
+    for status in ("Enabled", "Suspended"):
+        s3.put_bucket_versioning(Bucket="suspended", VersioningConfiguration={"Status": status})
+        s3.put_object(Bucket="suspended", Key="a", Body=b"a")
+        s3.delete_object(Bucket="suspended", Key="a")
+    assert "Contents" not in s3.list_objects_v2(Bucket="suspended")
+
+
 def test_a_firewall_rule_that_names_a_group_keeps_its_description(aws: Aws) -> None:
     ec2 = aws.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from moto.ec2.models.subnets import Subnet
     from moto.ecr.models import ECRBackend
     from moto.rds.models import DBParameterGroup
-    from moto.s3.models import FakeBucket
+    from moto.s3.models import FakeBucket, FakeDeleteMarker
     from moto.s3.utils import _VersionedKeyStore
 
 # The first addresses of a subnet belong to AWS, and so does the last:
@@ -61,6 +61,10 @@ def newest_versions(self: _VersionedKeyStore) -> Iterator[Any]:
     """Yield the newest version of each key of a bucket, likewise."""
     for _, newest in newest_of_keys(self):
         yield newest
+
+
+def dispose(self: FakeDeleteMarker) -> None:
+    """Do nothing: a delete marker holds no content; moto asks for it where versioning was suspended."""
 
 
 def create_version(moto: Callable[..., Any]) -> Callable[..., Any]:

@@ -19,7 +19,7 @@ from moto.ecr.models import ECRBackend
 from moto.moto_server.werkzeug_app import create_backend_app
 from moto.rds.models import DBParameterGroup
 from moto.rds.responses import RDSResponse
-from moto.s3.models import FakeBucket
+from moto.s3.models import FakeBucket, FakeDeleteMarker
 from moto.s3.utils import _VersionedKeyStore
 from moto.sagemaker.models import SageMakerModelBackend
 from moto.sagemaker.responses import SageMakerResponse
@@ -83,6 +83,7 @@ def _install_corrections() -> None:
     _put(SecurityGroupRule, "description", property(corrections.rule_description))
     _put(DBParameterGroup, "update_parameters", corrections.update_parameters)
     _put(Subnet, "get_available_subnet_ip", corrections.free_address)
+    _put(FakeDeleteMarker, "dispose", corrections.dispose)
     for names, listing in (
         (("lists", "iterlists"), corrections.versions_of_keys),
         (("items", "iteritems"), corrections.newest_of_keys),

@@ -25,7 +25,7 @@ resource "aws_s3_object" "space" {
   #checkov:skip=CKV_AWS_186:encrypted as everything in the bucket is, with kms_key_arn where it is given
   for_each = local.space_objects
 
-  bucket = var.bucket_name
+  bucket = var.protected_bucket_name
   key    = "studio/${filesha256(each.value)}/${basename(each.value)}"
   source = each.value
 }

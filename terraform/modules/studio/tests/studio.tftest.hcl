@@ -24,6 +24,7 @@ variables {
   vpc_id                     = "vpc-1"
   private_subnet_ids         = ["subnet-3", "subnet-4"]
   bucket_name                = "yolops-bucket"
+  protected_bucket_name      = "yolops-bucket"
   bucket_arn                 = "arn:aws:s3:::yolops-bucket"
   training_role_arn          = "arn:aws:iam::123456789012:role/yolops-training"
   training_security_group_id = "sg-training"
