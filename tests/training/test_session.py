@@ -15,7 +15,7 @@ from yolops.datasets.report import Counts, Report
 from yolops.errors import UsageError, YolopsError
 from yolops.platform.outputs import Mode, Outputs
 from yolops.training.run_directory import RunDirectory, TrainRequest
-from yolops.training.session import TrainedRun, TrainingSession
+from yolops.training.session import Parts, TrainedRun, TrainingSession
 
 NOBODY = "http://127.0.0.1:9"
 OUTPUTS = Outputs(Mode.LOCAL, tracking_uri=NOBODY, artifact_uri=f"{NOBODY}/artifacts", ui_url=NOBODY)
@@ -49,7 +49,7 @@ class Bench:
             self.connected += 1
             return OUTPUTS
 
-        return TrainingSession(
+        parts = Parts(
             trainer,
             connect,
             runs=self.runs,
@@ -58,6 +58,7 @@ class Bench:
             display=self.display,
             senders=lambda _: self.senders,
         )
+        return TrainingSession(parts)
 
     def train(self, trainer: FakeTrainer, **changes: Any) -> TrainedRun:
         values: dict[str, Any] = {"model": "yolo11n.yaml", "experiment": "cells", "name": "first"}

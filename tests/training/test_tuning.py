@@ -16,6 +16,7 @@ from yolops.errors import UsageError, YolopsError
 from yolops.running_processes import ProcessIdentity
 from yolops.tracking.spool import Progress, Spool
 from yolops.training.run_directory import RunDirectory, all_runs
+from yolops.training.session import Parts
 from yolops.training.trainer import METRICS, Observer, Trained, TrainSpec
 from yolops.training.tune_directory import TuneDirectory, TuneRequest, find_search
 from yolops.training.tuning import Searched, TuningSession
@@ -77,7 +78,7 @@ class Searches(Bench):
         self.senders: FakeSenders = NamingSenders()
 
     def tuning(self) -> TuningSession:
-        return TuningSession(
+        parts = Parts(
             self.trainer,
             lambda: OUTPUTS,
             runs=self.runs,
@@ -86,6 +87,7 @@ class Searches(Bench):
             display=self.display,
             senders=lambda _: self.senders,
         )
+        return TuningSession(parts)
 
     def search(self, **changes: Any) -> Searched:
         values: dict[str, Any] = {

@@ -15,7 +15,7 @@ from yolops.errors import YolopsError
 from yolops.tracking.names import check_name
 from yolops.training.run_directory import RUNS, TrainRequest, find_run
 from yolops.training.sending import BackgroundSenders, model_of
-from yolops.training.session import TrainedRun, TrainingSession
+from yolops.training.session import Parts, TrainedRun, TrainingSession
 from yolops.training.ultralytics_trainer import UltralyticsTrainer
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def train(session: Session, console: Console, request: TrainRequest) -> TrainedR
         check_name("--alias", request.alias)
     dataset, report = checked_dataset(session, console, Path(request.data))
     request = replace(request, experiment=request.experiment or dataset.source.parent.name)
-    return _training(session, console).train(request, dataset, report)
+    return TrainingSession(parts_of(session, console)).train(request, dataset, report)
 
 
 def resume(session: Session, console: Console, which: str, arguments: Mapping[str, object]) -> TrainedRun:
@@ -52,7 +52,7 @@ def resume(session: Session, console: Console, which: str, arguments: Mapping[st
     """
     directory = find_run(session.workspace.root / RUNS, which)
     dataset, report = checked_dataset(session, console, Path(directory.request.data))
-    return _training(session, console).resume(directory, dataset, report, arguments)
+    return TrainingSession(parts_of(session, console)).resume(directory, dataset, report, arguments)
 
 
 def show(console: Console, run: TrainedRun) -> None:
@@ -108,9 +108,10 @@ def trainer_of(session: Session) -> UltralyticsTrainer:
     )
 
 
-def _training(session: Session, console: Console) -> TrainingSession:
+def parts_of(session: Session, console: Console) -> Parts:
+    """Return what trainings in this workspace are put together from."""
     workspace = session.workspace
-    return TrainingSession(
+    return Parts(
         trainer_of(session),
         lambda: session.enter(session.connect(console), console),
         runs=workspace.root / RUNS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -142,22 +141,10 @@ def _resume(session: Session, console: Console, which: str, trials: int | None) 
 
 
 def _tuning(session: Session, console: Console) -> TuningSession:
-    from yolops.cli.training import trainer_of
-    from yolops.cli.training_display import TrainingDisplay
-    from yolops.training.run_directory import RUNS
-    from yolops.training.sending import BackgroundSenders
+    from yolops.cli.training import parts_of
     from yolops.training.tuning import TuningSession
 
-    workspace = session.workspace
-    return TuningSession(
-        trainer_of(session),
-        lambda: session.enter(session.connect(console), console),
-        runs=workspace.root / RUNS,
-        weights=workspace.state / "weights",
-        command_line=["yolops", *sys.argv[1:]],
-        display=TrainingDisplay(console),
-        senders=lambda outputs: BackgroundSenders(session.access(outputs)),
-    )
+    return TuningSession(parts_of(session, console))
 
 
 def _show(session: Session, console: Console, searched: Searched) -> None:

@@ -81,10 +81,11 @@ class TrainedRun:
         return self.outputs.page(f"experiments/{self.progress.experiment_id}/runs/{self.progress.run_id}")
 
 
-class TrainingSession:
-    """Trains and records.
+@dataclass(frozen=True)
+class Parts:
+    """What trainings and searches are put together from.
 
-    Args:
+    Attributes:
         trainer: does the training.
         connect: starts or finds the platform that the run goes to; called once there is something to train.
         runs: where the directories of trainings are.
@@ -92,6 +93,22 @@ class TrainingSession:
         command_line: as it was typed; recorded with the run.
         display: shows a person what is going on.
         senders: returns what brings runs to a platform.
+    """
+
+    trainer: Trainer
+    connect: Callable[[], Outputs]
+    runs: Path
+    weights: Path
+    command_line: Sequence[str]
+    display: Display
+    senders: Callable[[Outputs], Senders]
+
+
+class TrainingSession:
+    """Trains and records.
+
+    Args:
+        parts: what it is put together from.
         saved: called with the training's directory and the number of the epoch when a checkpoint stands in it.
         watch: told the number and the metrics of each epoch; it may raise `EndedEarly`.
         goes_on: how an interrupted training goes on; `{name}` is that of its directory. Empty if it does so by itself.
@@ -99,25 +116,19 @@ class TrainingSession:
 
     def __init__(
         self,
-        trainer: Trainer,
-        connect: Callable[[], Outputs],
+        parts: Parts,
         *,
-        runs: Path,
-        weights: Path,
-        command_line: Sequence[str],
-        display: Display,
-        senders: Callable[[Outputs], Senders],
         saved: Callable[[RunDirectory, int], None] = lambda _directory, _epoch: None,
         watch: Watch = lambda _number, _metrics: None,
         goes_on: str = "go on with: yolops train --resume {name}",
     ) -> None:
-        self._trainer = trainer
-        self._connect = connect
-        self._runs = runs
-        self._weights = weights
-        self._command_line = command_line
-        self._display = display
-        self._senders = senders
+        self._trainer = parts.trainer
+        self._connect = parts.connect
+        self._runs = parts.runs
+        self._weights = parts.weights
+        self._command_line = parts.command_line
+        self._display = parts.display
+        self._senders = parts.senders
         self._saved = saved
         self._watch = watch
         self._goes_on = goes_on

@@ -6,7 +6,7 @@ import gc
 import time
 import uuid
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from yolops.errors import YolopsError
@@ -23,15 +23,13 @@ from yolops.training.tune_directory import PARENT, TRIAL, TuneDirectory
 from yolops.training.tune_record import say_best, say_search, say_trials, value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
 
     from yolops.datasets.description import Dataset
     from yolops.datasets.report import Report
     from yolops.platform.outputs import Outputs
     from yolops.training.run_directory import RunDirectory
-    from yolops.training.sending import Senders
-    from yolops.training.session import Display
+    from yolops.training.session import Display, Parts
     from yolops.training.study import Trial
     from yolops.training.trainer import Trainer
     from yolops.training.tune_directory import TuneRequest
@@ -74,33 +72,17 @@ class TuningSession:
     """Searches and records.
 
     Args:
-        trainer: does the trainings.
-        connect: starts or finds the platform that the runs go to; called once there is something to train.
-        runs: where the directories of trainings are.
-        weights: where downloaded weights are kept.
-        command_line: as it was typed; recorded with the runs.
-        display: shows a person what is going on.
-        senders: returns what brings runs to a platform.
+        parts: what its trainings are put together from.
     """
 
-    def __init__(
-        self,
-        trainer: Trainer,
-        connect: Callable[[], Outputs],
-        *,
-        runs: Path,
-        weights: Path,
-        command_line: Sequence[str],
-        display: Display,
-        senders: Callable[[Outputs], Senders],
-    ) -> None:
-        self._trainer = trainer
-        self._connect = connect
-        self._runs = runs
-        self._weights = weights
-        self._command_line = command_line
-        self._display = display
-        self._senders = senders
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._trainer = parts.trainer
+        self._connect = parts.connect
+        self._runs = parts.runs
+        self._command_line = parts.command_line
+        self._display = parts.display
+        self._senders = parts.senders
 
     def search(self, request: TuneRequest, dataset: Dataset, report: Report) -> Searched:
         """Search anew.
@@ -157,13 +139,7 @@ class TuningSession:
             say_trials(logger, directory, study.trials())  # a killed search may not have said the last one
             while (trial := study.propose(request.trials)) is not None:
                 session = TrainingSession(
-                    self._trainer,
-                    lambda: outputs,
-                    runs=self._runs,
-                    weights=self._weights,
-                    command_line=self._command_line,
-                    display=self._display,
-                    senders=lambda _: senders,
+                    replace(self._parts, connect=lambda: outputs, senders=lambda _: senders),
                     watch=trials.watch(trial),
                     goes_on=f"go on with: yolops tune --resume {directory.path.name}",
                 )

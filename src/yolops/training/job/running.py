@@ -20,7 +20,7 @@ from yolops.tracking.spool import RunIntent, Spool
 from yolops.training.job.checkpoints import Checkpoints
 from yolops.training.job.contract import MODEL, TRAINING
 from yolops.training.run_directory import RUNS, RunDirectory, TrainRequest
-from yolops.training.session import TrainingSession
+from yolops.training.session import Parts, TrainingSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,17 +82,9 @@ class JobTraining:
             self._has_begun = True
             return outputs
 
-        session = TrainingSession(
-            trainer,
-            begin,
-            runs=self._runs,
-            weights=self._place.work / "weights",
-            command_line=command_line,
-            display=self._display,
-            senders=senders,
-            saved=self._checkpoints.keep,
-            goes_on="",
-        )
+        weights = self._place.work / "weights"
+        parts = Parts(trainer, begin, self._runs, weights, command_line, self._display, senders)
+        session = TrainingSession(parts, saved=self._checkpoints.keep, goes_on="")
         try:
             run = self._train(session)
         except Exception as error:
