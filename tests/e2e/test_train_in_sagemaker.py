@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import MICRO
-from tests.e2e.rehearsal import PROJECT, REGION, Rehearsed
-from yolops.datasets.sample import write_sample
+from tests.e2e.rehearsal import PROJECT, Rehearsed
+from tests.e2e.studio_with_data import studio
 
 pytestmark = pytest.mark.timeout(1500)
 TINY = ("--model", "micro.yaml", "--imgsz", "32", "--batch", "8", "--device", "cpu", "plots=False")
@@ -19,17 +18,8 @@ TRAIN = ("train", "shapes/data.yaml", "--on", "sagemaker", *TINY)
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory, provider: dict[str, str]) -> Iterator[Rehearsed]:
-    """A platform in studio mode, with a small dataset and a small model beside it."""
-    rehearsed = Rehearsed(tmp_path_factory.mktemp("aws"), provider).without_booting()
-    rehearsed("init", "--mode", "studio", "--project", PROJECT, "--region", REGION, "--yes")
-    rehearsed.settings(delete_bucket_contents="true")
-    write_sample(rehearsed.root / "shapes", images=(24, 8, 4))
-    (rehearsed.root / "micro.yaml").write_text(MICRO)
-    try:
-        rehearsed("up", "--yes")
+    with studio(tmp_path_factory.mktemp("aws"), provider) as rehearsed:
         yield rehearsed
-    finally:
-        rehearsed.yolops("rehearsal", "reset")
 
 
 def jobs(platform: Rehearsed) -> list[Any]:
