@@ -46,6 +46,7 @@ module "custom" {
   public_subnet_ids          = module.network.public_subnet_ids
   private_subnet_ids         = module.network.private_subnet_ids
   bucket_name                = module.storage.bucket_name
+  protected_bucket_name      = module.storage.protected_bucket_name
   bucket_arn                 = module.storage.bucket_arn
   training_security_group_id = module.training.security_group_id
   ec2_instance_type          = var.ec2_instance_type

@@ -6,6 +6,8 @@ import base64
 import json
 from typing import Any
 
+import pytest
+from botocore.exceptions import ClientError
 from moto.s3.utils import _VersionedKeyStore
 
 from tests.rehearsal.conftest import Aws, wait_for
@@ -63,6 +65,21 @@ def test_a_firewall_rule_that_names_a_group_keeps_its_description(aws: Aws) -> N
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
     rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]
     assert [rule.get("Description") for rule in rules if not rule["IsEgress"]] == ["jobs"]
+
+
+@pytest.mark.parametrize("direction", ["ingress", "egress"])
+def test_a_firewall_rule_that_is_gone_already_is_said_to_be_gone(aws: Aws, direction: str) -> None:
+    ec2 = aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.2.0.0/16")["Vpc"]["VpcId"]
+    group = ec2.create_security_group(GroupName="b", Description="b", VpcId=vpc)["GroupId"]
+    permission = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "10.2.0.0/16"}]}
+    added = getattr(ec2, f"authorize_security_group_{direction}")(GroupId=group, IpPermissions=[permission])
+    rule = added["SecurityGroupRules"][0]["SecurityGroupRuleId"]
+    revoke = getattr(ec2, f"revoke_security_group_{direction}")
+    revoke(GroupId=group, SecurityGroupRuleIds=[rule])
+    with pytest.raises(ClientError) as error:
+        revoke(GroupId=group, SecurityGroupRuleIds=[rule])
+    assert error.value.response["Error"]["Code"] == "InvalidSecurityGroupRuleId.NotFound"
 
 
 def test_a_database_parameter_that_was_set_is_said_to_come_from_a_user(aws: Aws) -> None:

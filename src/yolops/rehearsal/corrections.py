@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from moto.core.types import Base64EncodedString
-from moto.ec2.exceptions import InvalidRequest
+from moto.ec2.exceptions import InvalidRequest, InvalidSecurityGroupRuleIdNotFoundError
 from moto.iam.access_control import IAMPolicy
 
 if TYPE_CHECKING:
@@ -36,6 +36,23 @@ def rule_description(rule: SecurityGroupRule) -> str | None:
         if isinstance(peer, dict) and peer.get("Description"):
             return str(peer["Description"])
     return None
+
+
+def revoke_rules(moto: Callable[..., None]) -> Callable[..., None]:
+    """Return how firewall rules are revoked: one that its ID no longer names has an error of its own in AWS.
+
+    Terraform takes that as done, and moto's as a failure: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+    """
+
+    def revoke(self: EC2Backend, group_name_or_id: str, **rest: Any) -> None:
+        group = self.get_security_group_by_name_or_id(group_name_or_id)
+        known = {rule.id for rule in (*group.ingress_rules, *group.egress_rules)} if group else set()
+        for rule_id in rest.get("security_rule_ids") or ():
+            if group and rule_id not in known:
+                raise InvalidSecurityGroupRuleIdNotFoundError(rule_id)
+        moto(self, group_name_or_id=group_name_or_id, **rest)
+
+    return revoke
 
 
 def update_parameters(self: DBParameterGroup, new_parameters: Iterable[dict[str, Any]]) -> None:

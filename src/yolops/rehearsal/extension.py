@@ -95,6 +95,8 @@ def _install_corrections() -> None:
         (LaunchTemplate, "create_version", corrections.create_version),
         (FakeBucket, "get_permission", corrections.bucket_permission),
         (EC2Backend, "iter_tagged_resources", corrections.tagged_machines),
+        (EC2Backend, "revoke_security_group_egress", corrections.revoke_rules),
+        (EC2Backend, "revoke_security_group_ingress", corrections.revoke_rules),
         (Instance, "reboot", corrections.reboot),
         (CloudTrailBackend, "delete_trail", corrections.delete_trail),
         (ECRBackend, "describe_images", corrections.describe_images),

@@ -67,7 +67,7 @@ locals {
 # Named by its content: a server that boots while another one is made still finds what it was told of.
 resource "aws_s3_object" "server_files" {
   #checkov:skip=CKV_AWS_186:encrypted as everything in the bucket is, with kms_key_arn where it is given
-  bucket         = var.bucket_name
+  bucket         = var.protected_bucket_name
   key            = "mlflow/server/files/${sha256(local.server_bundle)}.json.gz"
   content_base64 = base64gzip(local.server_bundle)
   content_type   = "application/gzip"

@@ -33,6 +33,12 @@ variable "bucket_name" {
   nullable    = false
 }
 
+variable "protected_bucket_name" {
+  type        = string
+  description = "The same name, known once the bucket is encrypted and closed: for what is put into it."
+  nullable    = false
+}
+
 variable "bucket_arn" {
   type        = string
   description = "ARN of that bucket."

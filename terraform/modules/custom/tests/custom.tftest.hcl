@@ -41,6 +41,7 @@ variables {
   public_subnet_ids          = ["subnet-1", "subnet-2"]
   private_subnet_ids         = ["subnet-3", "subnet-4"]
   bucket_name                = "yolops-bucket"
+  protected_bucket_name      = "yolops-bucket"
   bucket_arn                 = "arn:aws:s3:::yolops-bucket"
   training_security_group_id = "sg-training"
   key_pair_name              = "my-key"
