@@ -6,7 +6,6 @@ import json
 import sys
 import threading
 import traceback
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -14,6 +13,7 @@ from yolops.rehearsal import prices
 from yolops.rehearsal.calls import read_call, refusal, signed_service
 from yolops.rehearsal.mlflow import AUTHORIZE_PATH
 from yolops.rehearsal.proxy import hand_on
+from yolops.rehearsal.repeats import Repeats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -59,6 +59,7 @@ class Gate:
         interrupt: Callable[[str, float], bool],
     ) -> None:
         self._moto = moto
+        self._repeats = Repeats(moto)
         self._missing = missing
         self._turns = turns
         self._server_of = server_of
@@ -99,9 +100,13 @@ class Gate:
         if (call.service, call.action) == ("pricing", "GetProducts"):
             return _json(start_response, "200 OK", prices.products(_body(environ)))
         try:
-            # moto forgets a rule of a group when another of the same group is changed meanwhile, as Terraform does it.
-            with self._turns.request(), nullcontext() if call.form == "s3" else self._one_at_a_time:
-                answer = self._moto(environ, start_response)
+            with self._turns.request():
+                if call.form == "s3":
+                    answer = self._moto(environ, start_response)
+                else:
+                    # moto forgets a rule of a group when another of it is changed meanwhile, as Terraform does it.
+                    with self._one_at_a_time:
+                        answer = self._repeats(environ, start_response)
         except NotImplementedError as error:
             return self._refuse(call, start_response, "not implemented", str(error))
         except Exception as error:  # noqa: BLE001 - whatever moto stumbles over must not be tried for a quarter of an hour
