@@ -8,7 +8,7 @@ import pytest
 
 from yolops.errors import YolopsError
 from yolops.tracking.spool import Progress, RunIntent, Spool
-from yolops.training.run_directory import RECORD, RunDirectory, TrainRequest, all_runs, find_run
+from yolops.training.run_directory import RECORD, RunDirectory, TrainRequest
 
 REQUEST = TrainRequest(data="/d/data.yaml", model="yolo11n.pt", experiment="cells", name="first")
 
@@ -37,7 +37,7 @@ def test_what_was_asked_for_is_read_back(runs: Path) -> None:
 
 def test_a_directory_that_cannot_be_made_is_named_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(YolopsError, match="the run's directory cannot be made") as caught:
+    with pytest.raises(YolopsError, match="the directory of a training cannot be made") as caught:
         RunDirectory.create(tmp_path / "file" / "runs", REQUEST, "f")
     assert "--workspace" in caught.value.hint
 
@@ -51,13 +51,13 @@ def test_a_broken_record_is_no_training_and_is_passed_over(runs: Path, record: s
     (runs / "broken" / RECORD).write_text(record)
     with pytest.raises(YolopsError, match="not the directory of a training"):
         RunDirectory.load(runs / "broken")
-    assert all_runs(runs) == [good]
+    assert RunDirectory.all_below(runs) == [good]
 
 
 def test_the_newest_training_comes_first_and_is_the_last_one(runs: Path) -> None:
     old, new, middle = (_aged(RunDirectory.create(runs, REQUEST, "f"), age) for age in (1, 3, 2))
-    assert all_runs(runs) == [new, middle, old]
-    assert find_run(runs, "last") == new
+    assert RunDirectory.all_below(runs) == [new, middle, old]
+    assert RunDirectory.find(runs, "last") == new
 
 
 def test_a_training_is_found_by_name_id_directory_and_checkpoint(runs: Path) -> None:
@@ -67,22 +67,22 @@ def test_a_training_is_found_by_name_id_directory_and_checkpoint(runs: Path) -> 
         run.spool.save_progress(Progress(run_id=run_id))
     relative = os.path.relpath(wanted.path)
     for which in ("first-2", "b" * 32, str(wanted.path), relative, f"{relative}/", str(wanted.last), str(wanted.best)):
-        assert find_run(runs, which) == wanted, which
+        assert RunDirectory.find(runs, which) == wanted, which
 
 
 def test_a_training_is_found_through_a_link(runs: Path, tmp_path: Path) -> None:
     wanted = RunDirectory.create(runs, REQUEST, "f")
     (tmp_path / "link").symlink_to(wanted.path)
-    assert find_run(runs, str(tmp_path / "link")).path == wanted.path
+    assert RunDirectory.find(runs, str(tmp_path / "link")).path == wanted.path
 
 
 def test_a_name_that_no_training_has_is_answered_with_those_there_are(runs: Path) -> None:
     RunDirectory.create(runs, REQUEST, "f")
     with pytest.raises(YolopsError, match="--resume second: no training") as caught:
-        find_run(runs, "second")
+        RunDirectory.find(runs, "second")
     assert "first" in caught.value.hint
 
 
 def test_where_nothing_was_trained_there_is_nothing_to_resume(runs: Path) -> None:
-    with pytest.raises(YolopsError, match="no training to resume"):
-        find_run(runs, "last")
+    with pytest.raises(YolopsError, match="no training to go on with"):
+        RunDirectory.find(runs, "last")

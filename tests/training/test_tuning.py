@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from tests.training.test_session import OUTPUTS, Bench
 from yolops.errors import UsageError, YolopsError
 from yolops.running_processes import ProcessIdentity
 from yolops.tracking.spool import Progress, Spool
-from yolops.training.run_directory import RunDirectory, all_runs
+from yolops.training.run_directory import RunDirectory
 from yolops.training.session import Parts
 from yolops.training.trainer import METRICS, Observer, Trained, TrainSpec
 from yolops.training.tune_directory import TuneDirectory, TuneRequest, find_search
@@ -137,7 +138,7 @@ def _ends(directory: RunDirectory | TuneDirectory) -> list[str]:
 
 
 def _names(searches: Searches) -> set[str]:
-    return {run.path.name for run in all_runs(searches.runs)}
+    return {run.path.name for run in RunDirectory.all_below(searches.runs)}
 
 
 def test_each_trial_is_a_training_below_the_run_of_the_search(searches: Searches) -> None:
@@ -323,4 +324,5 @@ def test_a_search_that_is_not_there_is_named_with_those_that_are(searches: Searc
     with pytest.raises(YolopsError, match="--resume other: no search") as caught:
         find_search(searches.runs, "other")
     assert "tune" in caught.value.hint
-    assert find_search(searches.runs, "id-of-tune").path.name == "tune"
+    for which in ("id-of-tune", os.path.relpath(searches.runs / "tune"), f"{searches.runs}/tune/"):
+        assert find_search(searches.runs, which).path.name == "tune", which

@@ -13,7 +13,7 @@ from yolops.datasets.description import Dataset, read_dataset
 from yolops.datasets.gate import checked
 from yolops.errors import YolopsError
 from yolops.tracking.names import check_name
-from yolops.training.run_directory import RUNS, TrainRequest, find_run
+from yolops.training.run_directory import RUNS, RunDirectory, TrainRequest
 from yolops.training.sending import BackgroundSenders, model_of
 from yolops.training.session import Parts, TrainedRun, TrainingSession
 from yolops.training.ultralytics_trainer import UltralyticsTrainer
@@ -50,7 +50,7 @@ def resume(session: Session, console: Console, which: str, arguments: Mapping[st
     Raises:
         YolopsError: there is no such training, or it cannot go on.
     """
-    directory = find_run(session.workspace.root / RUNS, which)
+    directory = RunDirectory.find(session.workspace.root / RUNS, which)
     dataset, report = checked_dataset(session, console, Path(directory.request.data))
     return TrainingSession(parts_of(session, console)).resume(directory, dataset, report, arguments)
 
