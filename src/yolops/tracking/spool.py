@@ -19,6 +19,8 @@ import errno
 import fcntl
 import json
 import os
+import time
+import uuid
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -55,6 +57,11 @@ class RunIntent:
     run_name: str
     started_ms: int
     run_id: str = ""
+
+    @classmethod
+    def now(cls, tracking_uri: str, experiment: str, run_name: str, run_id: str = "") -> RunIntent:
+        """Return that of a run which begins now."""
+        return cls(uuid.uuid4().hex, tracking_uri, experiment, run_name, int(time.time() * 1000), run_id)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from yolops.datasets.versions.pull import pull, pull_plain
 from yolops.datasets.versions.store import AbsentError, bucket
 from yolops.errors import YolopsError
 from yolops.models.request import ModelRequest
+from yolops.tracking.batches import MAX_PARAMS
 from yolops.tracking.names import legal_names
 from yolops.training.trainer import TrainSpec
 from yolops.training.ultralytics_trainer import UltralyticsTrainer
@@ -109,8 +110,8 @@ class _ToRun:
 
         params = [Param(name, str(value)) for name, value in arguments.items()]
         tags = [RunTag(name, value) for name, value in facts.items()]
-        for start in range(0, len(params), 100):  # as many as one call takes
-            self._client.log_batch(self._run_id, params=params[start : start + 100])
+        for start in range(0, len(params), MAX_PARAMS):
+            self._client.log_batch(self._run_id, params=params[start : start + MAX_PARAMS])
         self._client.log_batch(self._run_id, tags=tags)
 
     def epoch(self, number: int, metrics: Mapping[str, float]) -> None:

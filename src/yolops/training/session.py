@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import time
-import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import psutil
-
 from yolops.datasets.normalise import write_training_yaml
 from yolops.errors import YolopsError
-from yolops.running_processes import ProcessIdentity
+from yolops.running_processes import this_process
 from yolops.tracking.run_logger import RunEnd, RunLogger
 from yolops.tracking.spool import RunIntent, Spool
 from yolops.training.run_directory import RunDirectory
@@ -33,6 +29,8 @@ if TYPE_CHECKING:
     from yolops.training.trainer import Trained, Trainer
 
     Watch = Callable[[int, Mapping[str, float]], None]
+
+INTERRUPTIONS = (KeyboardInterrupt, SystemExit)
 
 
 class Display(Protocol):
@@ -122,13 +120,9 @@ class TrainingSession:
         watch: Watch = lambda _number, _metrics: None,
         goes_on: str = "go on with: yolops train --resume {name}",
     ) -> None:
+        self._parts = parts
         self._trainer = parts.trainer
-        self._connect = parts.connect
-        self._runs = parts.runs
-        self._weights = parts.weights
-        self._command_line = parts.command_line
         self._display = parts.display
-        self._senders = parts.senders
         self._saved = saved
         self._watch = watch
         self._goes_on = goes_on
@@ -146,20 +140,15 @@ class TrainingSession:
             YolopsError: it cannot be done, or it failed; a run that had begun says so.
         """
         self._trainer.check(request.arguments, request.model)
-        outputs = self._connect()
-        directory = RunDirectory.create(self._runs, request, report.fingerprint)
-        intent = RunIntent(
-            spool_id=uuid.uuid4().hex,
-            tracking_uri=outputs.tracking_uri,
-            experiment=request.experiment,
-            run_name=directory.path.name,
-            started_ms=int(time.time() * 1000),
-            run_id=run_id,
-        )
+        outputs = self._parts.connect()
+        directory = RunDirectory.create(self._parts.runs, request, report.fingerprint)
+        intent = RunIntent.now(outputs.tracking_uri, request.experiment, directory.path.name, run_id)
         Spool.create(directory.spool.directory, intent)
         with owned(directory.spool):
             logger = RunLogger(directory.spool)
-            say_origin(logger, directory, report, packages=self._trainer.packages, command_line=self._command_line)
+            say_origin(
+                logger, directory, report, packages=self._trainer.packages, command_line=self._parts.command_line
+            )
             return self._run(logger, directory, dataset, outputs, resume=None)
 
     def resume(
@@ -185,7 +174,7 @@ class TrainingSession:
             )
         with owned(directory.spool):
             self._trainer.check(arguments, directory.last)
-            outputs = self._connect()
+            outputs = self._parts.connect()
             logger = RunLogger(directory.spool)
             logger.resumed()
             return self._run(logger, directory, dataset, outputs, resume=arguments)
@@ -200,7 +189,7 @@ class TrainingSession:
         resume: Mapping[str, object] | None,
     ) -> TrainedRun:
         """Train while a sender brings what is said to MLflow; `resume` holds what differs from the first time."""
-        began, senders = time.monotonic(), self._senders(outputs)
+        began, senders = time.monotonic(), self._parts.senders(outputs)
         observer = _RunObserver(logger, directory, self._display, self._saved, self._watch, is_new=resume is None)
         with self._recorded(logger, directory, observer):
             sender = senders.start(directory.spool)
@@ -209,7 +198,7 @@ class TrainingSession:
                 directory=directory.path,
                 model=directory.request.model,
                 arguments=directory.request.arguments if resume is None else resume,
-                weights_directory=self._weights,
+                weights_directory=self._parts.weights,
                 resume_from=None if resume is None else directory.last,
             )
             try:
@@ -230,19 +219,11 @@ class TrainingSession:
         try:
             yield
             end = RunEnd.FINISHED
-        except (KeyboardInterrupt, SystemExit):
-            end, error = RunEnd.KILLED, f"stopped after {observer.epochs} epochs"
-            goes_on = self._goes_on.format(name=directory.path.name) if directory.last.exists() else ""
-            self._display.note(f"{error}; {goes_on}" if goes_on else error)
-            raise
-        except EndedEarly as ending:
-            end, error = RunEnd.KILLED, ending.message
-            raise
-        except YolopsError as problem:
-            error = problem.message
-            raise
         except BaseException as problem:
-            error = f"{type(problem).__name__}: {problem}"
+            end, error = ended_by(problem, f"stopped after {observer.epochs} epochs")
+            if isinstance(problem, INTERRUPTIONS):
+                goes_on = self._goes_on.format(name=directory.path.name) if directory.last.exists() else ""
+                self._display.note(f"{error}; {goes_on}" if goes_on else error)
             raise
         finally:
             logger.tags({"yolops.epochs": observer.epochs, "yolops.error": error})
@@ -251,6 +232,14 @@ class TrainingSession:
                 with suppress(OSError):  # whoever has removed the directory must still hear why the training ended
                     keep_files(logger, directory)
             logger.end(end)
+
+
+def ended_by(problem: BaseException, stopped: str) -> tuple[RunEnd, str]:
+    """Return how a run has ended that this has ended, and why; `stopped` says so of one that a person interrupts."""
+    if isinstance(problem, INTERRUPTIONS):
+        return RunEnd.KILLED, stopped
+    end = RunEnd.KILLED if isinstance(problem, EndedEarly) else RunEnd.FAILED
+    return end, problem.message if isinstance(problem, YolopsError) else f"{type(problem).__name__}: {problem}"
 
 
 @contextmanager
@@ -266,7 +255,7 @@ def owned(spool: Spool) -> Iterator[None]:
             who = f" (process {owner.pid})" if owner else ""
             where = spool.directory.parent
             raise YolopsError(f"{where}: is being trained right now{who}", "wait for it, or stop it")
-        spool.set_owner(ProcessIdentity(os.getpid(), psutil.Process().create_time()))
+        spool.set_owner(this_process())
         yield
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import time
-import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from yolops.training.run_directory import TrainRequest
 from yolops.training.search_check import check_search
 from yolops.training.search_space import parse_space
 from yolops.training.sending import DeferredSenders
-from yolops.training.session import TrainingSession, owned
+from yolops.training.session import INTERRUPTIONS, TrainingSession, ended_by, owned
 from yolops.training.study import Study
 from yolops.training.trainer import METRICS, EndedEarly
 from yolops.training.tune_directory import PARENT, TRIAL, TuneDirectory
@@ -78,11 +77,7 @@ class TuningSession:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._trainer = parts.trainer
-        self._connect = parts.connect
-        self._runs = parts.runs
-        self._command_line = parts.command_line
         self._display = parts.display
-        self._senders = parts.senders
 
     def search(self, request: TuneRequest, dataset: Dataset, report: Report) -> Searched:
         """Search anew.
@@ -91,19 +86,15 @@ class TuningSession:
             YolopsError: it cannot be done, or no trial could be trained.
         """
         check_search(self._trainer, request)
-        outputs = self._connect()
-        directory = TuneDirectory.create(self._runs, request, report.fingerprint)
-        intent = RunIntent(
-            spool_id=uuid.uuid4().hex,
-            tracking_uri=outputs.tracking_uri,
-            experiment=request.experiment,
-            run_name=directory.path.name,
-            started_ms=int(time.time() * 1000),
-        )
+        outputs = self._parts.connect()
+        directory = TuneDirectory.create(self._parts.runs, request, report.fingerprint)
+        intent = RunIntent.now(outputs.tracking_uri, request.experiment, directory.path.name)
         Spool.create(directory.spool.directory, intent)
         with owned(directory.spool):
             logger = RunLogger(directory.spool)
-            say_search(logger, directory, report, packages=self._trainer.packages, command_line=self._command_line)
+            say_search(
+                logger, directory, report, packages=self._trainer.packages, command_line=self._parts.command_line
+            )
             return self._search(logger, directory, dataset, report, outputs)
 
     def resume(self, directory: TuneDirectory, dataset: Dataset, report: Report) -> Searched:
@@ -119,7 +110,7 @@ class TuningSession:
             )
         with owned(directory.spool):
             check_search(self._trainer, directory.request)
-            outputs = self._connect()
+            outputs = self._parts.connect()
             logger = RunLogger(directory.spool)
             logger.resumed()
             return self._search(logger, directory, dataset, report, outputs)
@@ -127,7 +118,7 @@ class TuningSession:
     def _search(
         self, logger: RunLogger, directory: TuneDirectory, dataset: Dataset, report: Report, outputs: Outputs
     ) -> Searched:
-        request, senders = directory.request, DeferredSenders(self._senders(outputs))
+        request, senders = directory.request, DeferredSenders(self._parts.senders(outputs))
         defaults = self._trainer.defaults()
         epochs = int(str(request.arguments.get("epochs", defaults["epochs"])))
         space = parse_space(request.space)
@@ -160,12 +151,10 @@ class TuningSession:
         try:
             yield
             end = RunEnd.FINISHED
-        except (KeyboardInterrupt, SystemExit):
-            end, error = RunEnd.KILLED, "stopped before its last trial"
-            self._display.note(f"{error}; go on with: yolops tune --resume {directory.path.name}")
-            raise
         except BaseException as problem:
-            error = problem.message if isinstance(problem, YolopsError) else f"{type(problem).__name__}: {problem}"
+            end, error = ended_by(problem, "stopped before its last trial")
+            if isinstance(problem, INTERRUPTIONS):
+                self._display.note(f"{error}; go on with: yolops tune --resume {directory.path.name}")
             raise
         finally:
             logger.tags({"yolops.error": error})

@@ -15,12 +15,12 @@ from yolops.datasets.versions.manifest import version_key
 from yolops.datasets.versions.pull import pull
 from yolops.datasets.versions.store import bucket, directory
 from yolops.errors import YolopsError
-from yolops.tracking.run_logger import RunEnd, RunLogger
+from yolops.tracking.run_logger import RunLogger
 from yolops.tracking.spool import RunIntent, Spool
 from yolops.training.job.checkpoints import Checkpoints
 from yolops.training.job.contract import MODEL, TRAINING
 from yolops.training.run_directory import RUNS, RunDirectory, TrainRequest
-from yolops.training.session import Parts, TrainingSession
+from yolops.training.session import Parts, TrainingSession, ended_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -149,14 +149,14 @@ class JobTraining:
 
     def _say_failed(self, error: Exception, outputs: Outputs, senders: Senders) -> None:
         """Tell the run why there will be no training."""
-        wanted, now_ms = self._request, int(time.time() * 1000)
+        wanted = self._request
         if not self._spool.records_file.exists():
-            intent = RunIntent("", outputs.tracking_uri, wanted.experiment, wanted.name, now_ms, wanted.run_id)
+            intent = RunIntent.now(outputs.tracking_uri, wanted.experiment, wanted.name, wanted.run_id)
             Spool.create(self._spool.directory, intent)
-        reason = error.message if isinstance(error, YolopsError) else f"{type(error).__name__}: {error}"
+        end, reason = ended_by(error, "stopped")
         logger = RunLogger(self._spool)
         logger.tags({"yolops.error": reason})
-        logger.end(RunEnd.FAILED)
+        logger.end(end)
         senders.start(self._spool)
 
     def _leave_model(self) -> None:
