@@ -7,13 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from yolops.tracking.names import quoted
+from yolops.tracking.rest import search_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from yolops.tracking.rest import MlflowRest
-
-PAGE = 1000
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class RegisteredModel:
 
 def list_models(rest: MlflowRest) -> list[RegisteredModel]:
     """Return every registered model, by name."""
-    found = _search(rest, "registered_models")
+    found = search_all(rest.get, "registered-models/search")
     return sorted(map(_model, found), key=lambda model: model.name)
 
 
@@ -82,19 +81,9 @@ def list_versions(rest: MlflowRest, name: str) -> list[ModelVersion]:
     """
     model = rest.get("registered-models/get", name=name)["registered_model"]
     aliases = _model(model).aliases
-    found = _search(rest, "model_versions", filter=f"name={quoted(name)}")
+    found = search_all(rest.get, "model-versions/search", filter=f"name={quoted(name)}")
     versions = [_version(item, aliases) for item in found]
     return sorted(versions, key=lambda version: version.version, reverse=True)
-
-
-def _search(rest: MlflowRest, what: str, **query: object) -> Iterator[dict[str, Any]]:
-    token = ""
-    while True:
-        answer = rest.get(f"{what.replace('_', '-')}/search", max_results=PAGE, page_token=token, **query)
-        yield from answer.get(what, [])
-        token = answer.get("next_page_token", "")
-        if not token:
-            return
 
 
 def _model(item: Mapping[str, Any]) -> RegisteredModel:

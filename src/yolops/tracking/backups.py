@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from yolops.errors import YolopsError
-from yolops.tracking.rest import NotFoundError
+from yolops.tracking.rest import NotFoundError, search_all
 from yolops.tracking.runs import experiment_names
 from yolops.tracking.server_work import wait_for_end
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from yolops.tracking.rest import MlflowRest
 
 BACKUPS = "/api/2.0/yolops/backups"
-PAGE, EXPERIMENTS_AT_ONCE = 1000, 100
+EXPERIMENTS_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -162,25 +162,14 @@ def count(rest: MlflowRest) -> Counts:
     runs = 0
     for start in range(0, len(experiments), EXPERIMENTS_AT_ONCE):
         some = experiments[start : start + EXPERIMENTS_AT_ONCE]
-        runs += _pages(
-            lambda **asked: rest.post("runs/search", **asked), "runs", experiment_ids=some, run_view_type="ALL"
-        )
+        runs += sum(1 for _ in search_all(rest.post, "runs/search", experiment_ids=some, run_view_type="ALL"))
     # MLflow keeps prompts among its models, and shows them only when it is asked for them.
     models = sum(
-        _pages(lambda **asked: rest.get("registered-models/search", **asked), "registered_models", **asked)
+        1
         for asked in ({}, {"filter": "tags.`mlflow.prompt.is_prompt` = 'true'"})
+        for _ in search_all(rest.get, "registered-models/search", **asked)
     )
     return Counts(len(experiments), runs, models)
-
-
-def _pages(ask: Callable[..., dict[str, Any]], what: str, **asked: object) -> int:
-    found, token = 0, ""
-    while True:
-        answer = ask(max_results=PAGE, **asked, **({"page_token": token} if token else {}))
-        found += len(answer.get(what, []))
-        token = answer.get("next_page_token", "")
-        if not token:
-            return found
 
 
 def _backup(said: Mapping[str, Any]) -> Backup:

@@ -17,11 +17,13 @@ from yolops.platform.access import Credentials
 from yolops.platform.trust import SYSTEM, opener, refused_certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from yolops.platform.trust import Trust
 
 TIMEOUT_S = 30.0
+# As many as every search of MLflow gives at once.
+PAGE = 1000
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -151,6 +153,27 @@ class MlflowRest:
             )
         kind = NotFoundError if error.code == 404 else YolopsError
         return kind(f"{self.base}: MLflow answered {error.code}: {message}", "see how it is: yolops status")
+
+
+def search_all(ask: Callable[..., dict[str, Any]], endpoint: str, **query: object) -> Iterator[dict[str, Any]]:
+    """Yield everything that a search finds, page by page.
+
+    Args:
+        ask: `MlflowRest.get` or `MlflowRest.post`, whichever MLflow wants for it.
+        endpoint: such as `registered-models/search`; the answer calls what it finds by the first part of it.
+        query: what is searched for.
+
+    Raises:
+        YolopsError: the server does not answer, or refuses.
+    """
+    what = endpoint.partition("/")[0].replace("-", "_")
+    token: str = ""
+    while True:
+        answer = ask(endpoint, max_results=PAGE, **query, **({"page_token": token} if token else {}))
+        yield from answer.get(what, [])
+        token = answer.get("next_page_token", "")
+        if not token:
+            return
 
 
 class NotFoundError(YolopsError):

@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from yolops.tracking.rest import NotFoundError
+from yolops.tracking.rest import PAGE, NotFoundError, search_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from yolops.tracking.rest import MlflowRest
 
-PAGE = 1000
+NEWEST_FIRST = ("attributes.start_time DESC",)
 HEX = frozenset("0123456789abcdef")
 
 
@@ -61,7 +61,7 @@ def list_runs(rest: MlflowRest, *, experiment: str = "", most: int = 20) -> list
     wanted = [number for number, name in experiments.items() if not experiment or name == experiment]
     if not wanted:
         return []
-    answer = rest.post("runs/search", experiment_ids=wanted, max_results=most, order_by=["attributes.start_time DESC"])
+    answer = rest.post("runs/search", experiment_ids=wanted, max_results=most, order_by=NEWEST_FIRST)
     return [_summary(run, experiments) for run in answer.get("runs", [])]
 
 
@@ -84,32 +84,19 @@ def runs_by_dataset(rest: MlflowRest) -> dict[str, list[str]]:
     """Return the names of the runs that used a dataset, by its digest; the newest run comes first."""
     found: dict[str, list[str]] = {}
     experiments = list(experiment_names(rest))
-    token = ""
-    while experiments:
-        more = {"page_token": token} if token else {}
-        order = ["attributes.start_time DESC"]
-        answer = rest.post("runs/search", experiment_ids=experiments, max_results=PAGE, order_by=order, **more)
-        for run in answer.get("runs", []):
-            inputs = run.get("inputs", {}).get("dataset_inputs", [])
-            for digest in dict.fromkeys(one["dataset"]["digest"] for one in inputs):
-                found.setdefault(digest, []).append(run["info"].get("run_name", run["info"]["run_id"]))
-        token = answer.get("next_page_token", "")
-        if not token:
-            break
+    if not experiments:
+        return found
+    for run in search_all(rest.post, "runs/search", experiment_ids=experiments, order_by=NEWEST_FIRST):
+        inputs = run.get("inputs", {}).get("dataset_inputs", [])
+        for digest in dict.fromkeys(one["dataset"]["digest"] for one in inputs):
+            found.setdefault(digest, []).append(run["info"].get("run_name", run["info"]["run_id"]))
     return found
 
 
 def experiment_names(rest: MlflowRest, *, deleted: bool = False) -> dict[str, str]:
     """Return the names of all experiments that we may see, by their IDs; also of deleted ones if that is wanted."""
-    found: dict[str, str] = {}
-    asked: dict[str, object] = {"max_results": PAGE} | ({"view_type": "ALL"} if deleted else {})
-    token = ""
-    while True:
-        answer = rest.post("experiments/search", **asked, **({"page_token": token} if token else {}))
-        found |= {item["experiment_id"]: item["name"] for item in answer.get("experiments", [])}
-        token = answer.get("next_page_token", "")
-        if not token:
-            return found
+    asked = {"view_type": "ALL"} if deleted else {}
+    return {item["experiment_id"]: item["name"] for item in search_all(rest.post, "experiments/search", **asked)}
 
 
 def _summary(run: Mapping[str, Any], experiments: Mapping[str, str]) -> RunSummary:
