@@ -59,6 +59,7 @@ def test_a_secret_without_a_login_says_so_and_nothing_else(content: str) -> None
     with pytest.raises(YolopsError, match="holds no login") as caught:
         administrator(Secrets(content), ARN)  # type: ignore[arg-type]
     assert "canary" not in str(caught.value)
+    assert caught.value.__cause__ is None
 
 
 def test_the_login_of_a_job_comes_from_a_secret_of_its_own() -> None:

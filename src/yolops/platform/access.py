@@ -103,20 +103,14 @@ def kept_login(aws: Aws, secret_arn: str) -> Credentials:
     Raises:
         YolopsError: AWS refuses, or the secret holds something else.
     """
-    try:
-        secret = json.loads(aws.call("secretsmanager", "get_secret_value", SecretId=secret_arn)["SecretString"])
-        return Credentials(secret["username"], secret["password"])
-    except AwsError as error:
-        raise AwsError(
-            f"{secret_arn}: the login cannot be read ({error.message})",
-            "let the role read the secret: secretsmanager:GetSecretValue",
-            error.code,
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:  # its text may hold the password
-        raise YolopsError(
-            f"{secret_arn}: holds no login ({type(error).__name__})",
-            'it must be JSON with "username" and "password"',
-        ) from None
+    return _login(
+        aws,
+        secret_arn,
+        "",
+        what="the login",
+        denied="let the role read the secret: secretsmanager:GetSecretValue",
+        malformed='it must be JSON with "username" and "password"',
+    )
 
 
 def administrator(aws: Aws, secret_arn: str) -> Credentials:
@@ -125,17 +119,22 @@ def administrator(aws: Aws, secret_arn: str) -> Credentials:
     Raises:
         YolopsError: AWS refuses, or there is no such login.
     """
+    return _login(
+        aws,
+        secret_arn,
+        "admin_",
+        what="the administrator's login",
+        denied=f"set {USERNAME} and {PASSWORD} to a login of your own, or ask for secretsmanager:GetSecretValue",
+        malformed=f"yolops up writes one; or set {USERNAME} and {PASSWORD}",
+    )
+
+
+def _login(aws: Aws, secret_arn: str, prefix: str, *, what: str, denied: str, malformed: str) -> Credentials:
+    """Return the login that a secret holds; `denied` and `malformed` say what to do where it does not."""
     try:
         secret = json.loads(aws.call("secretsmanager", "get_secret_value", SecretId=secret_arn)["SecretString"])
-        return Credentials(secret["admin_username"], secret["admin_password"])
+        return Credentials(secret[f"{prefix}username"], secret[f"{prefix}password"])
     except AwsError as error:
-        raise AwsError(
-            f"{secret_arn}: the administrator's login cannot be read ({error.message})",
-            f"set {USERNAME} and {PASSWORD} to a login of your own, or ask for secretsmanager:GetSecretValue",
-            error.code,
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise YolopsError(
-            f"{secret_arn}: holds no login of an administrator",
-            f"yolops up writes one; or set {USERNAME} and {PASSWORD}",
-        ) from error
+        raise AwsError(f"{secret_arn}: {what} cannot be read ({error.message})", denied, error.code) from error
+    except (ValueError, KeyError, TypeError) as error:  # its text may hold the password
+        raise YolopsError(f"{secret_arn}: holds no login ({type(error).__name__})", malformed) from None
