@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from yolops.tracking.batches import Batch
-from yolops.tracking.sender import Doubtful, Refused
 from yolops.tracking.spool import Record, RunIntent
+from yolops.tracking.tracking_server import Doubtful, Refused
 
 
 class FakeTracking:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from tests.tracking.conftest import World
 from tests.tracking.fakes import FakeTracking
 from yolops.tracking.run_logger import DatasetInput, RunEnd, RunLogger
-from yolops.tracking.sender import LOGIN_PATIENCE_S, NotLetIn, Sender, Surroundings
+from yolops.tracking.sender import LOGIN_PATIENCE_S, Sender, Surroundings
 from yolops.tracking.spool import RunIntent, Spool
+from yolops.tracking.tracking_server import NotLetIn
 
 
 def _train(spool: Spool, epochs: int, *, end: RunEnd | None = RunEnd.FINISHED) -> None:

@@ -24,7 +24,7 @@ from PIL import Image
 
 from yolops.tracking.mlflow_server import ALREADY_EXISTS
 from yolops.tracking.names import quoted
-from yolops.tracking.sender import Refused
+from yolops.tracking.tracking_server import Refused
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

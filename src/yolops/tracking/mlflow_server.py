@@ -16,7 +16,7 @@ import requests
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunStatus, RunTag
 
-from yolops.tracking.sender import Doubtful, NotLetIn, Refused
+from yolops.tracking.tracking_server import Doubtful, NotLetIn, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,14 +13,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from yolops.tracking.batches import MEASURED, Batch, BatchBuilder
+from yolops.tracking.tracking_server import Doubtful, NotLetIn, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from yolops.tracking.spool import Record, RunIntent, Spool
+    from yolops.tracking.spool import Record, Spool
+    from yolops.tracking.tracking_server import TrackingServer
 
 log = logging.getLogger(__name__)
 
@@ -36,48 +38,8 @@ UPLOADS = 8
 FILES_AT_ONCE = 64
 
 
-class Refused(Exception):
-    """The server will never accept this, however often it is asked."""
-
-
-class Doubtful(Exception):
-    """The server says no, but has been known to say yes to the next attempt; refused when it stays with it."""
-
-
-class NotLetIn(Exception):
-    """The server does not know who asks, does not let him do this, or cannot show who it is: a login may be renewed."""
-
-
 class GaveUp(Exception):
     """There is no point in trying on: the server has moved, or stayed away for longer than we are willing to wait."""
-
-
-class Tracking(Protocol):
-    """What the sender needs of an MLflow server. Any error but `Refused` means: try again."""
-
-    def create_run(self, intent: RunIntent) -> tuple[str, str]:
-        """Return experiment ID and run ID of the run of this spool, creating what does not exist yet."""
-        ...
-
-    def last_steps(self, run_id: str) -> Mapping[str, int]:
-        """Return the highest step of each metric that the run has."""
-        ...
-
-    def log_batch(self, run_id: str, batch: Batch) -> None:
-        """Store metrics, parameters and tags."""
-        ...
-
-    def log_dataset(self, run_id: str, record: Record) -> None:
-        """Store a dataset as an input of the run."""
-        ...
-
-    def upload(self, run_id: str, path: Path, folder: str) -> None:
-        """Store a file in a folder of the run's artifacts."""
-        ...
-
-    def set_status(self, run_id: str, status: str, end_ms: int | None) -> None:
-        """Store the run's status and, unless it is running, its end in milliseconds since the epoch."""
-        ...
 
 
 Handler: TypeAlias = "Callable[[str, str, Record], Mapping[str, Any]]"
@@ -117,7 +79,7 @@ class Sender:
     def __init__(
         self,
         spool: Spool,
-        tracking: Tracking,
+        tracking: TrackingServer,
         handlers: Mapping[str, Handler],
         surroundings: Surroundings,
     ) -> None:

@@ -13,12 +13,12 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from yolops.tracking.batches import MAX_METRICS, Batch, MetricPoint
-from yolops.tracking.sender import Refused
+from yolops.tracking.tracking_server import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from yolops.tracking.sender import Tracking
+    from yolops.tracking.tracking_server import TrackingServer
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class SystemSampler:
 
     def __init__(
         self,
-        tracking: Tracking,
+        tracking: TrackingServer,
         run_id: str,
         started_ms: int,
         monitors: list[Monitor],
