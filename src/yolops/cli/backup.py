@@ -38,7 +38,7 @@ def _create(context: typer.Context, as_json: Json = False) -> None:
     console = session.console(as_json=as_json)
     rest = _server(session)
     list_backups(rest)  # says so where there are none
-    made = _followed(console, rest, begin_backup(rest), "making a backup")
+    made = followed(console, rest, begin_backup(rest), "making a backup")
     console.data(made.as_dict(), f"{made.id}: {made.counts}; {_size(made)}")
 
 
@@ -72,7 +72,7 @@ def _restore(context: typer.Context, backup: Id, yes: Yes = False, as_json: Json
     if not yes and not agrees(f"restore {backup}?", "--yes"):
         console.note("nothing was changed")
         return
-    undo = _followed(console, rest, begin_restore(rest, backup), f"restoring {backup}")
+    undo = followed(console, rest, begin_restore(rest, backup), f"restoring {backup}")
     seen = count(rest)
     _prove(found.counts, seen, undo.id)
     result = undo.result or {}
@@ -115,7 +115,8 @@ def _server(session: Session) -> MlflowRest:
     return rest
 
 
-def _followed(console: Console, rest: MlflowRest, backup: str, doing: str) -> Backup:
+def followed(console: Console, rest: MlflowRest, backup: str, doing: str) -> Backup:
+    """Return a backup that was begun once it is made, or what it is made for is restored."""
     from yolops.tracking.backups import follow
 
     console.note(f"backup {backup}; the server goes on if this command is stopped")
@@ -125,7 +126,7 @@ def _followed(console: Console, rest: MlflowRest, backup: str, doing: str) -> Ba
 
 def _prove(wanted: Counts, seen: Counts, undo: str) -> None:
     """Refuse to call it restored if there is less than the backup holds."""
-    if seen.experiments < wanted.experiments or seen.runs < wanted.runs or seen.models < wanted.models:
+    if not seen.covers(wanted):
         raise YolopsError(
             f"the backup holds {wanted}, and MLflow shows {seen}", f"undo it: yolops backup restore {undo}"
         )

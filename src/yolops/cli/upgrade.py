@@ -30,8 +30,9 @@ def upgrade(
     as_json: Json = False,
 ) -> None:
     """Give the server of custom mode a newer MLflow, tried first and with a way back."""
+    from yolops.cli.up import build
     from yolops.platform.mlflow_version import write_version
-    from yolops.tracking.upgrades import end_upgrade, order_upgrade
+    from yolops.tracking.upgrades import end_upgrade
 
     session = session_of(context)
     console = session.console(as_json=as_json)
@@ -46,22 +47,12 @@ def upgrade(
         return
     kept = _back_up(console, rest)
     trial = _try_first(session, console, rest, (present, to), kept)
-    order_upgrade(rest, to)
-    write_version(settings.path, to)
-    replaced = False
-    try:
-        replaced = _replaced(session, settings, console, yes=yes)
-    finally:
-        if not replaced and _still_serves(rest, present):
-            write_version(settings.path, present)
-            end_upgrade(rest)
-    if not replaced:
-        raise typer.Exit(1)
+    _switch(session, settings, console, rest, (present, to), yes=yes)
     if failure := _failure(session, settings, console, rest, kept):
         console.warn(failure)
         console.note(f"going back to MLflow {present}")
         write_version(settings.path, present)
-        _replaced(session, settings, console, yes=True)
+        build(session, settings, console, yes=True)
         _wait(session, settings, console)
         end_upgrade(rest)
         raise YolopsError(
@@ -143,13 +134,38 @@ def _platform(session: Session, to: str, *, rehearse: bool) -> tuple[Settings, M
 
 
 def _back_up(console: Console, rest: MlflowRest) -> Backup:
-    from yolops.tracking.backups import begin_backup, follow
+    from yolops.cli.backup import followed
+    from yolops.tracking.backups import begin_backup
 
-    doing = "making a backup"
-    with console.working(f"{doing} ...") as say:
-        made = follow(rest, begin_backup(rest), lambda phase: say(f"{doing}: {phase} ..."))
+    made = followed(console, rest, begin_backup(rest), "making a backup")
     console.note(f"backup {made.id}: {made.counts}")
     return made
+
+
+def _switch(
+    session: Session, settings: Settings, console: Console, rest: MlflowRest, versions: tuple[str, str], *, yes: bool
+) -> None:
+    """Put a server of the new version in the place of the old one, with the order to migrate the tables.
+
+    Raises:
+        Exit: it was declined; everything is as before.
+    """
+    from yolops.cli.up import build
+    from yolops.platform.mlflow_version import write_version
+    from yolops.tracking.upgrades import end_upgrade, order_upgrade
+
+    present, to = versions
+    order_upgrade(rest, to)
+    write_version(settings.path, to)
+    built = None
+    try:
+        built = build(session, settings, console, yes=yes)
+    finally:
+        if built is None and _still_serves(rest, present):
+            write_version(settings.path, present)
+            end_upgrade(rest)
+    if built is None:
+        raise typer.Exit(1)
 
 
 def _still_serves(rest: MlflowRest, version: str) -> bool:
@@ -160,12 +176,6 @@ def _still_serves(rest: MlflowRest, version: str) -> bool:
         return served_version(rest) == version
     except YolopsError:
         return False
-
-
-def _replaced(session: Session, settings: Settings, console: Console, *, yes: bool) -> bool:
-    from yolops.cli.up import build
-
-    return build(session, settings, console, yes=yes) is not None
 
 
 def _wait(session: Session, settings: Settings, console: Console) -> None:
@@ -185,6 +195,6 @@ def _failure(session: Session, settings: Settings, console: Console, rest: Mlflo
     except BootError as error:
         return error.message
     wanted, seen = backup.counts, count(rest)
-    if wanted and (seen.experiments < wanted.experiments or seen.runs < wanted.runs or seen.models < wanted.models):
+    if wanted and not seen.covers(wanted):
         return f"the backup holds {wanted}, and MLflow shows {seen}"
     return ""

@@ -31,6 +31,10 @@ class Counts:
     runs: int
     models: int
 
+    def covers(self, other: Counts) -> bool:
+        """Whether there is at least as much of each here."""
+        return self.experiments >= other.experiments and self.runs >= other.runs and self.models >= other.models
+
     def __str__(self) -> str:
         words = ((self.experiments, "experiment"), (self.runs, "run"), (self.models, "model"))
         return ", ".join(f"{number} {word}{'' if number == 1 else 's'}" for number, word in words)
