@@ -28,6 +28,7 @@ def show(
     """Draw boxes, polygons and keypoints on some images, as the trainer sees them, and put them on one sheet."""
     from yolops.datasets.description import read_dataset
     from yolops.datasets.sheet import contact_sheet, pick
+    from yolops.whole_file import whole_file
 
     if out.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--out {out}: neither a JPEG nor a PNG", f"end it with {' or '.join(SUFFIXES)}")
@@ -38,12 +39,10 @@ def show(
     with console.working("drawing"):
         picked = pick(dataset, count, seed=seed, split=split, name=name)
         sheet = contact_sheet(dataset, picked)
-        beside = out.with_name(f".{out.name}.partial")
         try:
-            sheet.save(beside, "PNG" if out.suffix.lower() == ".png" else "JPEG", quality=90)
-            beside.replace(out)
+            with whole_file(out) as draft:
+                sheet.save(draft, "PNG" if out.suffix.lower() == ".png" else "JPEG", quality=90)
         except OSError as error:
-            beside.unlink(missing_ok=True)
             raise YolopsError(f"--out {out}: cannot be written ({error.strerror})", "give another file") from error
     images = [{"image": item.image, "split": item.split, "objects": len(item.shapes)} for item in picked]
     console.data({"sheet": str(out.absolute()), "images": images}, str(out.absolute()))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from yolops import __version__
 from yolops.datasets.check import check
 from yolops.datasets.description import label_of
 from yolops.datasets.report import Report
+from yolops.whole_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,9 +49,8 @@ def checked(dataset: Dataset, store: Path, progress: Callable[[int, int], None] 
     report = check(dataset, progress)
     with suppress(OSError):  # it is only read again next time
         store.mkdir(parents=True, exist_ok=True)
-        beside = kept.with_suffix(f".{secrets.token_hex(4)}")
-        beside.write_text(json.dumps({"state": state, "report": report.as_dict()}), encoding="utf-8")
-        beside.replace(kept)
+        with whole_file(kept) as draft:
+            draft.write_text(json.dumps({"state": state, "report": report.as_dict()}), encoding="utf-8")
     return report, False
 
 

@@ -14,6 +14,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from yolops.errors import YolopsError
+from yolops.whole_file import whole_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,13 +34,14 @@ def copy_before(database: Path, version: str) -> Path:
         YolopsError: it cannot be read, or the copy cannot be written.
     """
     target = _unused(database.with_name(f"{database.name}.before-{version}"))
-    draft = target.with_name(target.name + ".part")
     try:
-        draft.unlink(missing_ok=True)
         # sqlite's own backup sees what is still in its write-ahead log; copying the file would not.
-        with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(draft)) as copy:
+        with (
+            whole_file(target) as draft,
+            closing(sqlite3.connect(database)) as source,
+            closing(sqlite3.connect(draft)) as copy,
+        ):
             source.backup(copy)
-        draft.replace(target)
     except (OSError, sqlite3.Error) as error:
         raise YolopsError(
             f"{database}: cannot be copied before MLflow {version} changes it ({error})",

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from yolops.errors import YolopsError
+from yolops.whole_file import whole_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,9 +40,9 @@ def write_version(settings: Path, version: str) -> None:
     Raises:
         YolopsError: the file cannot be written.
     """
-    draft = settings.with_name(f"{settings.name}.new")
     try:
-        draft.write_text(with_version(settings.read_text(encoding="utf-8"), version), encoding="utf-8")
-        draft.replace(settings)
+        text = with_version(settings.read_text(encoding="utf-8"), version)
+        with whole_file(settings) as draft:
+            draft.write_text(text, encoding="utf-8")
     except OSError as error:
         raise YolopsError(f"{settings}: cannot be written ({error.strerror})", "make room, and it writable") from error

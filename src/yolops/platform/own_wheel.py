@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import yolops
 from yolops.errors import YolopsError
+from yolops.whole_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,9 +37,8 @@ def write_wheel(configuration: Path) -> Path:
     content = wheel()
     try:
         if not file.is_file() or file.read_bytes() != content:
-            partial = file.with_suffix(".partial")
-            partial.write_bytes(content)
-            partial.replace(file)
+            with whole_file(file) as draft:
+                draft.write_bytes(content)
         for earlier in set(file.parent.glob("yolops-*.whl")) - {file}:
             earlier.unlink()
     except OSError as error:

@@ -6,7 +6,6 @@ file (MLflow's client does) must still know the public authorities, one of which
 
 from __future__ import annotations
 
-import os
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from yolops.aws import AwsError, aws_errors
 from yolops.errors import YolopsError
 from yolops.platform.outputs import Mode
 from yolops.platform.trust import SYSTEM, Trust
+from yolops.whole_file import whole_file
 
 if TYPE_CHECKING:
     from yolops.aws import Aws
@@ -103,11 +103,10 @@ def public_authorities() -> bytes:
 
 
 def _write(file: Path, content: bytes) -> None:
-    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        temporary.replace(file)
+        with whole_file(file) as draft:
+            draft.write_bytes(content)
     except OSError as error:
         raise YolopsError(
             f"{file}: cannot be written ({error.strerror})", "make its directory writable, or free space on its disk"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from yolops.errors import YolopsError
 from yolops.running_processes import ProcessIdentity
+from yolops.whole_file import whole_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,13 +54,11 @@ def write_record(path: Path, record: ServerRecord) -> None:
     Raises:
         YolopsError: it cannot be written, for example because the disk is full.
     """
-    draft = path.with_name(path.name + ".new")
     try:
-        with draft.open("w", encoding="utf-8") as stream:
+        with whole_file(path) as draft, draft.open("w", encoding="utf-8") as stream:
             stream.write(json.dumps(_plain(record), indent=2) + "\n")
             stream.flush()
             os.fsync(stream.fileno())
-        draft.replace(path)
     except OSError as error:
         raise YolopsError(
             f"{path}: cannot be written ({error.strerror})", "make room on the disk, and the directory writable"

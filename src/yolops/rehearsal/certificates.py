@@ -6,7 +6,6 @@ Its key never leaves the rehearsal's directory, which only its owner can read, a
 from __future__ import annotations
 
 import ipaddress
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -21,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from yolops.whole_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,8 +145,6 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 def _write(file: Path, content: bytes) -> None:
     """Write a file whole or not at all, for its owner only."""
-    draft = file.with_name(file.name + ".new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-        stream.write(content)
-    draft.replace(file)
+    with whole_file(file) as draft:
+        draft.touch(mode=0o600, exist_ok=False)
+        draft.write_bytes(content)

@@ -36,6 +36,7 @@ from cryptography.hazmat.primitives.serialization import (
 from moto.core.base_backend import BackendDict
 
 from yolops.errors import YolopsError
+from yolops.whole_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,13 +55,12 @@ def save(file: Path) -> None:
     Args:
         file: where to; replaced whole or not at all.
     """
-    draft = file.with_name(file.name + ".new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-        _Pickler(stream, protocol=pickle.HIGHEST_PROTOCOL).dump((_maker(), _contents()))
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(file)
+    with whole_file(file) as draft:
+        draft.touch(mode=0o600, exist_ok=False)
+        with draft.open("r+b") as stream:
+            _Pickler(stream, protocol=pickle.HIGHEST_PROTOCOL).dump((_maker(), _contents()))
+            stream.flush()
+            os.fsync(stream.fileno())
 
 
 def load(file: Path) -> None:

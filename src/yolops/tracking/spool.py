@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from yolops.errors import YolopsError
 from yolops.running_processes import ProcessIdentity
+from yolops.whole_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -253,6 +254,5 @@ def _cut_torn_line(path: Path) -> None:
 
 
 def _replace(path: Path, value: dict[str, Any]) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(value), encoding="utf-8")
-    temporary.replace(path)
+    with whole_file(path) as draft:
+        draft.write_text(json.dumps(value), encoding="utf-8")

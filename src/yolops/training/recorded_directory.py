@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from yolops.errors import YolopsError
 from yolops.tracking.spool import Spool
+from yolops.whole_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,10 +104,9 @@ class RecordedDirectory(Generic[R]):
 
     def save(self) -> None:
         """Write down what was asked for; a reader sees all of it."""
-        new = self.path / f"{self.record}.new"
         value = {"fingerprint": self.fingerprint, "request": asdict(self.request)}
-        new.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-        new.replace(self.path / self.record)
+        with whole_file(self.path / self.record) as draft:
+            draft.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def all_below(cls, parent: Path) -> list[Self]:

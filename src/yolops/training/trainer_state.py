@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from yolops.whole_file import whole_file
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -51,9 +53,8 @@ def capture(trainer: Any, model: torch.nn.Module, last_step: int) -> State:
 
 def save(state: State, path: Path) -> None:
     """Write a state beside its place and move it there."""
-    new = path.with_suffix(".pt.new")
-    torch.save(state, new)
-    new.replace(path)
+    with whole_file(path) as draft:
+        torch.save(state, draft)
 
 
 def load(path: Path, epoch: int) -> State | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from yolops.whole_file import whole_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,14 +40,10 @@ class Cache:
     def put(self, key: str, content: memoryview) -> None:
         """Keep an object."""
         file = self._file(key)
-        partial = file.with_name(f".{secrets.token_hex(8)}")
-        try:
+        with suppress(OSError):  # no room, for example
             self._directory.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(content)
-            partial.replace(file)
-        except OSError:  # no room, for example
-            with suppress(OSError):
-                partial.unlink()
+            with whole_file(file) as draft:
+                draft.write_bytes(content)
 
     def drop(self, key: str) -> None:
         """Forget an object."""

@@ -17,6 +17,8 @@ import shutil
 import tarfile
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from yolops.whole_file import whole_file
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -107,9 +109,8 @@ def _move(written: Path, target: Path) -> None:
         if error.errno != errno.EXDEV:
             raise
         # Where the directory is a file system of its own, a part may be copied to S3; its missing summary tells.
-        beside = target.with_suffix(".part")
-        shutil.copyfile(written, beside)
-        beside.replace(target)
+        with whole_file(target) as draft:
+            shutil.copyfile(written, draft)
         written.unlink()
 
 
