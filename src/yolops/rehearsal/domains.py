@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from moto.efs.models import efs_backends
 from moto.moto_api._internal import mock_random
 
-from yolops.rehearsal.resources import Kind, arn_of, create, delete, find, kept, update
+from yolops.rehearsal.resources import Kind, arn_of, delete, find, kept, update
 
 if TYPE_CHECKING:
     from moto.core.responses import ActionResult
@@ -69,11 +69,6 @@ USER_PROFILE = Kind(
     filters={"DomainIdEquals": "DomainId"},
     users={"Space": "OwnershipSettings.OwnerUserProfileName", "App": "UserProfileName"},
 )
-
-
-def create_domain(call: SageMakerResponse) -> ActionResult:
-    """Answer CreateDomain."""
-    return create(call, DOMAIN)
 
 
 def update_domain(call: SageMakerResponse) -> ActionResult:

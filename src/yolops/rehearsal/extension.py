@@ -32,6 +32,7 @@ from yolops.rehearsal import (
     budgets,
     corrections,
     domains,
+    jobs,
     maintenance,
     mlflow,
     quotas,
@@ -131,10 +132,8 @@ def _install_sagemaker(managed: ManagedMlflow) -> None:
         _install_kind(kind, noun)
     server, app = mlflow.TRACKING_SERVER, mlflow.APP
     own: dict[str, Callable[[SageMakerResponse], Any]] = {
-        "create_domain": domains.create_domain,
         "update_domain": domains.update_domain,
         "delete_domain": domains.delete_domain,
-        "create_mlflow_tracking_server": managed.create_server,
         "describe_mlflow_tracking_server": managed.describe_server,
         "list_mlflow_tracking_servers": managed.list_servers,
         "update_mlflow_tracking_server": managed.update_server,
@@ -146,10 +145,10 @@ def _install_sagemaker(managed: ManagedMlflow) -> None:
         "delete_mlflow_app": managed.delete_app,
         "create_presigned_mlflow_app_url": partial(managed.presign, kind=app),
         "create_training_job": training_jobs.create_job,
-        "list_training_jobs": training_jobs.list_jobs,
+        "list_training_jobs": partial(jobs.list_jobs, kind=training_jobs.TRAINING_JOB),
         "stop_training_job": training_jobs.stop_job,
         "create_hyper_parameter_tuning_job": tuning_jobs.create_job,
-        "list_hyper_parameter_tuning_jobs": tuning_jobs.list_jobs,
+        "list_hyper_parameter_tuning_jobs": partial(jobs.list_jobs, kind=tuning_jobs.TUNING_JOB),
         "list_training_jobs_for_hyper_parameter_tuning_job": tuning_jobs.list_training_jobs,
         "stop_hyper_parameter_tuning_job": tuning_jobs.stop_job,
     }

@@ -29,7 +29,8 @@ from yolops.rehearsal.job_transfers import (
     download_code,
     upload_archive,
 )
-from yolops.rehearsal.training_jobs import IN_PROGRESS, STOPPING, move
+from yolops.rehearsal.jobs import IN_PROGRESS, STOPPING
+from yolops.rehearsal.training_jobs import move
 
 if TYPE_CHECKING:
     from collections.abc import Callable

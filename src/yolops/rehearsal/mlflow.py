@@ -21,7 +21,7 @@ from moto.sagemaker.models import sagemaker_backends
 
 from yolops.platform.server_command import server_version
 from yolops.rehearsal.backends import backends_of
-from yolops.rehearsal.resources import Kind, Resource, answer, create, find, kept, update
+from yolops.rehearsal.resources import Kind, Resource, answer, find, kept, update
 
 if TYPE_CHECKING:
     from moto.sagemaker.models import SageMakerModelBackend
@@ -209,10 +209,6 @@ class ManagedMlflow:
         """Answer CreateMlflowApp."""
         given = {name: value for name, value in call.params.items() if name != "Tags" and value is not None}
         return answer(APP, create_app(call.sagemaker_backend, given, list(call.params.get("Tags") or [])))
-
-    def create_server(self, call: SageMakerResponse) -> ActionResult:
-        """Answer CreateMlflowTrackingServer."""
-        return create(call, TRACKING_SERVER)
 
     def describe_server(self, call: SageMakerResponse) -> ActionResult:
         """Answer DescribeMlflowTrackingServer, which has its own word for the status."""

@@ -15,6 +15,7 @@ from moto.sagemaker.models import sagemaker_backends
 
 from yolops.rehearsal.backends import backends_of
 from yolops.rehearsal.job_contract import ML, is_script_mode
+from yolops.rehearsal.jobs import IN_PROGRESS, LIVING, STOPPING, check_name, refuse_any
 from yolops.rehearsal.resources import Kind, Resource, create, find, kept
 
 if TYPE_CHECKING:
@@ -23,11 +24,8 @@ if TYPE_CHECKING:
     from moto.sagemaker.models import SageMakerModelBackend
     from moto.sagemaker.responses import SageMakerResponse
 
-IN_PROGRESS, STOPPING = "InProgress", "Stopping"
-LIVING = frozenset({IN_PROGRESS, STOPPING})
 NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 DEFAULT_RUNTIME_S = 86400
-MOST_LISTED = 100
 # As DescribeTrainingJob words them; AWS says that they may change.
 MESSAGES = {
     "Starting": "Preparing the instances for training",
@@ -99,33 +97,6 @@ def launch(backend: SageMakerModelBackend, arn: str, asked: dict[str, Any], tags
     return job
 
 
-def list_jobs(call: SageMakerResponse) -> ActionResult:
-    """Answer ListTrainingJobs: the newest first unless asked otherwise, in pages."""
-    asked = call.params
-    jobs = [
-        job
-        for job in kept(call.sagemaker_backend, TRAINING_JOB.name).values()
-        if str(asked.get("NameContains") or "") in job.fields["TrainingJobName"]
-        and asked.get("StatusEquals") in {None, job.fields["TrainingJobStatus"]}
-    ]
-    key = {"Name": "TrainingJobName", "Status": "TrainingJobStatus"}.get(str(asked.get("SortBy")), "CreationTime")
-    jobs.sort(key=lambda job: job.fields[key], reverse=asked.get("SortOrder") != "Ascending")
-    return page(asked, [job.fields | {TRAINING_JOB.arn_field: job.arn} for job in jobs], TRAINING_JOB.listed)
-
-
-def page(asked: dict[str, Any], rows: list[dict[str, Any]], listed: str) -> ActionResult:
-    """Return the page of a list that was asked for.
-
-    Args:
-        asked: the request, with `NextToken` and `MaxResults`.
-        rows: the whole list, in its order.
-        listed: what the list is called.
-    """
-    first, most = int(asked.get("NextToken") or 0), int(asked.get("MaxResults") or MOST_LISTED)
-    more = {"NextToken": str(first + most)} if len(rows) > first + most else {}
-    return ActionResult({listed: rows[first : first + most], **more})
-
-
 def stop_job(call: SageMakerResponse) -> ActionResult:
     """Answer StopTrainingJob, which only begins it.
 
@@ -184,12 +155,7 @@ def refuse(asked: dict[str, Any]) -> None:
 
 
 def _refuse_wrong(asked: dict[str, Any]) -> None:
-    name = str(asked["TrainingJobName"])
-    if not NAME.fullmatch(name):
-        raise ValidationError(
-            f"1 validation error detected: Value '{name}' at 'trainingJobName' failed to satisfy constraint: "
-            f"Member must satisfy regular expression pattern: {NAME.pattern}"
-        )
+    check_name(asked, TRAINING_JOB, NAME)
     for definition in asked["AlgorithmSpecification"].get("MetricDefinitions") or []:
         try:
             re.compile(definition["Regex"])
@@ -226,6 +192,4 @@ def _refuse_unknown(asked: dict[str, Any]) -> None:
         "network isolation": bool(asked.get("EnableNetworkIsolation")),
         f"checkpoints outside {ML}": not str(checkpoints.get("LocalPath", ML)).startswith(ML),
     }
-    for what, is_asked in unknown.items():
-        if is_asked:
-            raise NotImplementedError(f"training jobs with {what}")
+    refuse_any("training jobs", unknown)

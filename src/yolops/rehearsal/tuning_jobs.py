@@ -21,8 +21,9 @@ from moto.sagemaker.models import sagemaker_backends
 from yolops.rehearsal import training_jobs
 from yolops.rehearsal.backends import backends_of
 from yolops.rehearsal.job_contract import OBJECTIVE
+from yolops.rehearsal.jobs import IN_PROGRESS, LIVING, STOPPING, check_name, page, refuse_any
 from yolops.rehearsal.resources import Kind, create, find, kept
-from yolops.rehearsal.training_jobs import IN_PROGRESS, LIVING, STOPPING, TRAINING_JOB
+from yolops.rehearsal.training_jobs import TRAINING_JOB
 from yolops.rehearsal.tuning_draws import draw, why_wrong
 
 if TYPE_CHECKING:
@@ -52,7 +53,14 @@ NO_METRIC = (
 
 
 def _added(_call: SageMakerResponse, given: dict[str, Any]) -> dict[str, Any]:
-    return {"HyperParameterTuningJobStatus": IN_PROGRESS, "Seed": uuid.uuid4().hex, **_counted([], given)}
+    config = given["HyperParameterTuningJobConfig"]
+    summary = {"Strategy": config["Strategy"], "ResourceLimits": config["ResourceLimits"]}
+    return {
+        "HyperParameterTuningJobStatus": IN_PROGRESS,
+        "Seed": uuid.uuid4().hex,
+        **summary,
+        **_counted([], given),
+    }
 
 
 TUNING_JOB = Kind(
@@ -81,23 +89,6 @@ def create_job(call: SageMakerResponse) -> ActionResult:
     return create(call, TUNING_JOB)
 
 
-def list_jobs(call: SageMakerResponse) -> ActionResult:
-    """Answer ListHyperParameterTuningJobs: the newest first unless asked otherwise, in pages."""
-    asked, rows = call.params, []
-    for job in kept(call.sagemaker_backend, TUNING_JOB.name).values():
-        name, status = job.fields["HyperParameterTuningJobName"], job.fields["HyperParameterTuningJobStatus"]
-        if str(asked.get("NameContains") or "") in name and asked.get("StatusEquals") in {None, status}:
-            config = job.fields["HyperParameterTuningJobConfig"]
-            summary = {"Strategy": config["Strategy"], "ResourceLimits": config["ResourceLimits"]}
-            rows.append(job.fields | summary | {TUNING_JOB.arn_field: job.arn})
-    keys = {"Name": "HyperParameterTuningJobName", "Status": "HyperParameterTuningJobStatus"}
-    rows.sort(
-        key=lambda row: row[keys.get(str(asked.get("SortBy")), "CreationTime")],
-        reverse=asked.get("SortOrder") != "Ascending",
-    )
-    return training_jobs.page(asked, rows, TUNING_JOB.listed)
-
-
 def list_training_jobs(call: SageMakerResponse) -> ActionResult:
     """Answer ListTrainingJobsForHyperParameterTuningJob, in pages.
 
@@ -120,7 +111,7 @@ def list_training_jobs(call: SageMakerResponse) -> ActionResult:
         rows.sort(key=lambda row: str(row[key]))
     if asked.get("SortOrder") == "Descending":
         rows.reverse()
-    return training_jobs.page(asked, rows, TRAINING_JOB.listed)
+    return page(asked, rows, TRAINING_JOB.listed)
 
 
 def stop_job(call: SageMakerResponse) -> EmptyResult:
@@ -266,12 +257,8 @@ def _ranges(fields: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 
 def _refuse_wrong(asked: dict[str, Any]) -> None:
-    name, definition = str(asked["HyperParameterTuningJobName"]), asked["TrainingJobDefinition"]
-    if not NAME.fullmatch(name):
-        raise ValidationError(
-            f"1 validation error detected: Value '{name}' at 'hyperParameterTuningJobName' failed to satisfy "
-            f"constraint: Member must satisfy regular expression pattern: {NAME.pattern}"
-        )
+    check_name(asked, TUNING_JOB, NAME)
+    definition = asked["TrainingJobDefinition"]
     if why := why_wrong(_ranges(asked)):
         raise ValidationError(why)
     defined = {one["Name"] for one in definition["AlgorithmSpecification"].get("MetricDefinitions") or []}
@@ -300,6 +287,4 @@ def _refuse_unknown(asked: dict[str, Any]) -> None:
         ),
         "retries": bool((asked.get("TrainingJobDefinition") or {}).get("RetryStrategy")),
     }
-    for what, is_asked in unknown.items():
-        if is_asked:
-            raise NotImplementedError(f"tuning jobs with {what}")
+    refuse_any("tuning jobs", unknown)
