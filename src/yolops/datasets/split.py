@@ -102,17 +102,7 @@ def plan_split(
             splits, or a process that reads images was ended from outside.
     """
     shares = _shares(ratios)
-    images, membership = images_and_splits(dataset)
-    seen = _Seen.empty(len(images), len(dataset.names))
-    work = partial(_digest, classes=len(dataset.names))
-    with closing(side_by_side(work, tasks_of(images, membership), len(images), Level.DEFAULT)) as portions:
-        for portion in portions:
-            seen.add(portion)
-            if progress:
-                progress(seen.done, len(images))
-    if not seen.hashed.all():
-        missing = images[int(np.flatnonzero(~seen.hashed)[0])]
-        raise YolopsError(f"{missing}: cannot be read", "see what else is wrong: yolops dataset check")
+    images, seen = _read(dataset, progress)
     families = Families(len(images))
     join_equal(families, seen.digests, seen.hashed)
     join_alike(families, seen.thumbnails)
@@ -129,6 +119,22 @@ def plan_split(
     counts = {split: seen.counts(chosen == index) for index, split in enumerate(shares)}
     divided = replace(dataset, splits=MappingProxyType(splits))
     return Plan(divided, shares, MappingProxyType(counts), len(groups.sizes), int(groups.sizes.max()))
+
+
+def _read(dataset: Dataset, progress: Callable[[int, int], None] | None) -> tuple[Sequence[str], _Seen]:
+    """Return all images of a dataset, and what is known of each."""
+    images, membership = images_and_splits(dataset)
+    seen = _Seen.empty(len(images), len(dataset.names))
+    work = partial(_digest, classes=len(dataset.names))
+    with closing(side_by_side(work, tasks_of(images, membership), len(images), Level.DEFAULT)) as portions:
+        for portion in portions:
+            seen.add(portion)
+            if progress:
+                progress(seen.done, len(images))
+    if not seen.hashed.all():
+        missing = images[int(np.flatnonzero(~seen.hashed)[0])]
+        raise YolopsError(f"{missing}: cannot be read", "see what else is wrong: yolops dataset check")
+    return images, seen
 
 
 def write_split(plan: Plan, target: Path, progress: Callable[[int, int], None] | None = None) -> Path:

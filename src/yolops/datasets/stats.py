@@ -25,7 +25,7 @@ from yolops.datasets.images import Level
 from yolops.datasets.tally import BITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -162,33 +162,19 @@ def stats_of(
             seen.add(portion)
             if progress:
                 progress(seen.done, len(images))
-    inside = {split: (membership & BITS[split]) > 0 for split in dataset.splits}
-    splits = {split: seen.split(SPLITS.index(split), rows) for split, rows in inside.items()}
-    chosen = [SPLITS.index(split) for split in dataset.splits]
-    classes = tuple(
-        ClassStats(
-            name,
-            tuple(seen.areas[chosen, number].sum(axis=1).tolist()),
-            int(seen.shown[number]),
-            _three(seen.all_areas[number]),
-        )
-        for number, name in enumerate(dataset.names)
-    )
     known = seen.sizes[seen.sizes.min(axis=1) > 0]
-    pairs, times = np.unique(known, axis=0, return_counts=True)
-    most = np.argsort(-times, kind="stable")[:MOST_SIZES]
     return Stats(
-        dataset.source,
-        MappingProxyType(splits),
-        classes,
-        len(images),
-        len(images) - len(known),
-        MappingProxyType(dict(seen.forms.most_common())),
-        _range(known[:, 0]),
-        _range(known[:, 1]),
-        tuple((int(pairs[row, 0]), int(pairs[row, 1]), int(times[row])) for row in most),
-        tuple(map(tuple, seen.centres.tolist())),
-        _twice(seen, membership) if level is not Level.QUICK else None,
+        source=dataset.source,
+        splits=MappingProxyType({split: seen.split(split, membership) for split in dataset.splits}),
+        classes=tuple(seen.classes(dataset)),
+        images=len(images),
+        unreadable=len(images) - len(known),
+        formats=MappingProxyType(dict(seen.forms.most_common())),
+        widths=_range(known[:, 0]),
+        heights=_range(known[:, 1]),
+        sizes=_most_frequent(known),
+        centres=tuple(map(tuple, seen.centres.tolist())),
+        twice=_twice(seen, membership) if level is not Level.QUICK else None,
     )
 
 
@@ -265,7 +251,8 @@ class _Seen:
         self.forms += portion.forms
         self.done = end
 
-    def split(self, index: int, inside: NDArray[np.bool_]) -> SplitStats:
+    def split(self, split: str, membership: NDArray[np.uint8]) -> SplitStats:
+        inside = (membership & BITS[split]) > 0
         objects = self.objects[inside]
         per_image = (
             (float(objects.mean()), float(np.median(objects)), int(objects.max())) if len(objects) else (0, 0, 0)
@@ -276,8 +263,14 @@ class _Seen:
             unlabelled=int(((self.flags[inside] & HAS_LABEL_FILE) == 0).sum()),
             objects=int(objects.sum()),
             per_image=per_image,
-            areas=_three(self.areas[index].sum(axis=0)),
+            areas=_three(self.areas[SPLITS.index(split)].sum(axis=0)),
         )
+
+    def classes(self, dataset: Dataset) -> Iterator[ClassStats]:
+        chosen = [SPLITS.index(split) for split in dataset.splits]
+        for number, name in enumerate(dataset.names):
+            objects = tuple(self.areas[chosen, number].sum(axis=1).tolist())
+            yield ClassStats(name, objects, int(self.shown[number]), _three(self.all_areas[number]))
 
 
 def _twice(seen: _Seen, membership: NDArray[np.uint8]) -> Twice:
@@ -291,6 +284,13 @@ def _twice(seen: _Seen, membership: NDArray[np.uint8]) -> Twice:
     np.bitwise_or.at(together, families.labels, membership)
     between = int((np.bitwise_count(together[families.labels]) > 1).sum())
     return Twice(len(hashed) - different, different - kinds, between)
+
+
+def _most_frequent(sizes: NDArray[np.int64]) -> tuple[tuple[int, int, int], ...]:
+    """Return width, height and number of images of the most frequent sizes."""
+    pairs, times = np.unique(sizes, axis=0, return_counts=True)
+    most = np.argsort(-times, kind="stable")[:MOST_SIZES]
+    return tuple((int(pairs[row, 0]), int(pairs[row, 1]), int(times[row])) for row in most)
 
 
 def _three(values: NDArray[np.int64]) -> tuple[int, int, int]:

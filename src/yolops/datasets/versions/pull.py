@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from yolops.datasets import labels
 from yolops.datasets.fingerprint import fingerprint
 from yolops.datasets.placing import refuse_occupied, whole_directory
 from yolops.datasets.versions.catalogue import AT_ONCE, SHOWN_CHARACTERS, index_of
+from yolops.datasets.versions.fetcher import Fetcher, canonical_hash
 from yolops.datasets.versions.layout import description, entries, labels_of
-from yolops.datasets.versions.manifest import HOME, is_inside, object_key
+from yolops.datasets.versions.manifest import HOME, is_inside
 from yolops.datasets.versions.requests import plan
 from yolops.errors import YolopsError
 
@@ -29,13 +29,9 @@ if TYPE_CHECKING:
 
     from yolops.datasets.versions.cache import Cache
     from yolops.datasets.versions.manifest import Index, Manifest, Member
-    from yolops.datasets.versions.requests import Request
     from yolops.datasets.versions.store import Store, Stored
 
     Progress = Callable[[int, int], None]
-
-# A request is held in memory: of larger ones there are only two at a time.
-LARGE_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +89,7 @@ def pull(
         hashes = _at_hand(directory, wanted)
         missing = [member for member in wanted if member.path not in hashes]
         _require_room(directory, sum(member.size for member in missing))
-        fetcher = _Fetcher(store, name, directory, cache)
+        fetcher = Fetcher(store, name, directory, cache)
         _make_directories(directory, (member.path for member in missing))
         hashes |= fetcher.fetch(plan(index, missing), progress, len(hashes), len(wanted))
         for path, text in description(index.root, manifest.names, chosen).items():
@@ -218,14 +214,8 @@ def _at_hand(directory: Path, wanted: Iterable[Member]) -> dict[str, str]:
         except FileNotFoundError:
             continue
         if hashlib.sha256(content).hexdigest() == member.sha256:
-            found[member.path] = _canonical(member, memoryview(content))
+            found[member.path] = canonical_hash(member, memoryview(content))
     return found
-
-
-def _canonical(member: Member, content: memoryview) -> str:
-    if not member.path.endswith(".txt"):  # an image
-        return member.sha256
-    return hashlib.sha256(labels.canonical(bytes(content))).hexdigest()
 
 
 def _prove(
@@ -236,67 +226,3 @@ def _prove(
             f"{where}: what is stored as version {manifest.version[:SHOWN_CHARACTERS]} is another dataset",
             "pull another version, and remove this one: yolops dataset prune",
         )
-
-
-class _Fetcher:
-    """Carries requests out, several at a time, and writes the files.
-
-    Args:
-        store: where the objects are.
-        name: of the dataset.
-        directory: where the files go.
-        cache: objects that need not be fetched.
-    """
-
-    def __init__(self, store: Store, name: str, directory: Path, cache: Cache | None) -> None:
-        self._store, self._name, self._directory, self._cache = store, name, directory, cache
-        self.fetched_bytes = 0
-
-    def fetch(self, requests: Sequence[Request], progress: Progress | None, done: int, total: int) -> dict[str, str]:
-        """Carry the requests out and return the canonical hash of each file, by path."""
-        hashes: dict[str, str] = {}
-        for large, threads in ((False, AT_ONCE), (True, 2)):
-            chosen = [request for request in requests if (request.size > LARGE_BYTES) is large]
-            pool = ThreadPoolExecutor(threads, thread_name_prefix="dataset-pull")
-            try:
-                for job in as_completed([pool.submit(self._carry_out, request) for request in chosen]):
-                    written, fetched = job.result()
-                    hashes |= written
-                    self.fetched_bytes += fetched
-                    if progress:
-                        progress(done + len(hashes), total)
-            finally:
-                pool.shutdown(cancel_futures=True)
-        return hashes
-
-    def _carry_out(self, request: Request) -> tuple[dict[str, str], int]:
-        key = object_key(self._name, request.part)
-        kept = self._cache.get(key) if self._cache else None
-        if kept is not None and self._cache:
-            try:
-                return self._write(request, memoryview(kept), 0, key), 0
-            except _WrongContentError:
-                self._cache.drop(key)
-        content = self._store.get(key, request.start, request.end)
-        written = self._write(request, content, request.start, key)
-        if self._cache and request.end is None:
-            self._cache.put(key, content)
-        return written, len(content)
-
-    def _write(self, request: Request, content: memoryview, start: int, key: str) -> dict[str, str]:
-        hashes: dict[str, str] = {}
-        for member in request.members:
-            begin = member.offset - start
-            part = content[begin : begin + member.size]
-            if hashlib.sha256(part).hexdigest() != member.sha256:
-                raise _WrongContentError(
-                    f"{self._store.where}/{key}: not what was pushed ({member.path})",
-                    "delete that object, or bring back its former version; then push the dataset again",
-                )
-            (self._directory / member.path).write_bytes(part)
-            hashes[member.path] = _canonical(member, part)
-        return hashes
-
-
-class _WrongContentError(YolopsError):
-    """An object holds other bytes than were pushed."""

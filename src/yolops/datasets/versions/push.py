@@ -8,7 +8,7 @@ while they are younger than FRESH, and takes no longer than that; the difference
 from __future__ import annotations
 
 import hashlib
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -32,6 +32,7 @@ from yolops.datasets.versions.manifest import (
     write_manifest,
 )
 from yolops.datasets.versions.packs import ALONE_BYTES, Pack
+from yolops.datasets.versions.sender import Sender
 from yolops.errors import YolopsError
 
 if TYPE_CHECKING:
@@ -46,8 +47,6 @@ GRACE = timedelta(days=7)
 FRESH = timedelta(days=3)
 # The files of this many versions, the newest, are known; what only older ones hold is sent again.
 KNOWN_VERSIONS = 10
-# Of what waits to be sent; a single larger file waits alone.
-MOST_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ def push(
         return Pushed(version, new=False, images=found.images, files=found.files, bytes=found.bytes)
     layout = lay_out(dataset)
     fresh = {key: item.size for key, item in there.items() if began - item.modified < FRESH}
-    sender = _Sender(store, name, fresh, dry_run=dry_run)
+    sender = Sender(store, name, fresh, dry_run=dry_run)
     with sender:
         hashes = _send_files(layout, places, sender, progress)
     index = _index(layout, hashes, places)
@@ -188,57 +187,6 @@ def _readable(store: Store, name: str, key: str) -> tuple[Manifest, Index] | Non
         return None
 
 
-class _Sender:
-    """Sends objects, several at a time.
-
-    Args:
-        store: where to.
-        name: of the dataset.
-        fresh: the sizes of objects that are there, by key, and will stay for longer than this push.
-        dry_run: only count.
-    """
-
-    def __init__(self, store: Store, name: str, fresh: dict[str, int], *, dry_run: bool) -> None:
-        self._store, self._name, self._fresh, self._dry_run = store, name, fresh, dry_run
-        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="dataset-push")
-        self._pending: dict[Future[bool], int] = {}
-        self.objects = 0
-        self.bytes = 0
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        try:
-            while self._pending and kind is None:
-                self._wait()
-        finally:
-            self._pool.shutdown(cancel_futures=True)
-
-    def send(self, part: Part, content: bytes | bytearray) -> None:
-        """Send an object unless it is there; wait if much is on its way already.
-
-        Raises:
-            YolopsError: the store refused this one, or one before.
-        """
-        key = object_key(self._name, part)
-        if self._fresh.get(key) == part.size:
-            return
-        self._fresh[key] = part.size
-        self.objects += 1
-        self.bytes += part.size
-        if self._dry_run:
-            return
-        while self._pending and sum(self._pending.values()) + part.size > MOST_BYTES:
-            self._wait()
-        self._pending[self._pool.submit(self._store.put, key, content)] = part.size
-
-    def _wait(self) -> None:
-        for future in wait(self._pending, return_when=FIRST_COMPLETED).done:
-            del self._pending[future]
-            future.result()
-
-
 @dataclass
 class _Packing:
     """The pack that is being filled, and where in it each content is."""
@@ -246,7 +194,7 @@ class _Packing:
     pack: Pack = field(default_factory=Pack)
     offsets: dict[str, int] = field(default_factory=dict)
 
-    def send(self, places: dict[str, _Place], sender: _Sender) -> None:
+    def send(self, places: dict[str, _Place], sender: Sender) -> None:
         if self.offsets:
             content = self.pack.close()
             part = Part(f"packs/{hashlib.sha256(content).hexdigest()}.tar", len(content))
@@ -255,7 +203,7 @@ class _Packing:
 
 
 def _send_files(
-    layout: Layout, places: dict[str, _Place], sender: _Sender, progress: Callable[[int, int], None] | None
+    layout: Layout, places: dict[str, _Place], sender: Sender, progress: Callable[[int, int], None] | None
 ) -> dict[str, _Hashes]:
     """Send every content that has no place yet, give it one, and return what each path holds."""
     images = {image for members in layout.splits.values() for image in members}
