@@ -12,6 +12,8 @@ from yolops.rehearsal.stand_ins import INSTANCES
 from yolops.rehearsal.steward import machine_name, managed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from yolops.rehearsal.calls import MissingCalls
     from yolops.rehearsal.databases import Databases
     from yolops.rehearsal.instances import Instances
@@ -23,9 +25,18 @@ def inventory(
     machines: Machines, databases: Databases, instances: Instances | None, jobs: RunningJobs, missing: MissingCalls
 ) -> dict[str, Any]:
     """Return what is there, for `yolops rehearsal status`."""
-    booted = {} if instances is None else instances.inventory()
-    phases = machines.phases()
-    servers = [
+    return {
+        "buckets": [bucket.name for backend in backends_of(s3_backends) for bucket in list(backend.buckets.values())],
+        "instances": _instances({} if instances is None else instances.inventory()),
+        "databases": databases.inventory(),
+        "mlflow": _servers(machines),
+        "jobs": jobs.inventory(),
+        "unimplemented": missing.counts(),
+    }
+
+
+def _servers(machines: Machines) -> list[dict[str, Any]]:
+    managed_ones = [
         {
             "name": resource.fields.get("TrackingServerName") or resource.fields.get("Name"),
             "status": resource.fields["Status"],
@@ -41,28 +52,25 @@ def inventory(
             "tracking_uri": machines.url(name),
             "url": machines.url(name),
         }
-        for name, phase in phases.items()
+        for name, phase in machines.phases().items()
         if name.startswith(INSTANCES)
     ]
-    return {
-        "buckets": [bucket.name for backend in backends_of(s3_backends) for bucket in list(backend.buckets.values())],
-        "instances": [
-            {
-                "id": instance.id,
-                "state": instance.state,
-                "address": instance.public_ip,
-                **(booted.get(instance.id) or {"boot": None, "log": None}),
-            }
-            for backend in backends_of(ec2_backends)
-            for reservation in list(backend.reservations.values())
-            for instance in reservation.instances
-            if instance.state != "terminated"
-        ],
-        "databases": databases.inventory(),
-        "mlflow": servers + on_instances,
-        "jobs": jobs.inventory(),
-        "unimplemented": missing.counts(),
-    }
+    return managed_ones + on_instances
+
+
+def _instances(booted: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": instance.id,
+            "state": instance.state,
+            "address": instance.public_ip,
+            **(booted.get(instance.id) or {"boot": None, "log": None}),
+        }
+        for backend in backends_of(ec2_backends)
+        for reservation in list(backend.reservations.values())
+        for instance in reservation.instances
+        if instance.state != "terminated"
+    ]
 
 
 def server_of(machines: Machines, arn: str) -> str | None:
