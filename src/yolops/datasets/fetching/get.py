@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from yolops.errors import YolopsError
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from yolops.datasets.fetching.members import Limits
     from yolops.findings import Finding
@@ -68,27 +69,31 @@ def get(
     target = target.absolute()
     refuse_occupied(target)
     with whole_directory(target) as partial:
-        # Both in one hidden directory, which is removed whatever happens.
-        archive = Path(source)
-        if "://" in source:
-            archive = partial.with_name(f"{partial.name}.archive")
-        try:
-            if "://" in source:
-                download(source, archive, progress=_about(progress, "downloading"))
-            elif not archive.is_file():
-                raise YolopsError(f"{source}: there is no such archive", "give a path, https://... or roboflow:...")
+        with _archive(source, partial, _about(progress, "downloading")) as archive:
             if sha256:
                 check_hash(archive, sha256)
             left_out = unpack(archive, partial, limits=limits, progress=_about(progress, "unpacking"))
-        except YolopsError as error:
-            # The name of the file on the way says nothing to anybody.
-            message = error.message.replace(str(archive), shown(source) if "://" in source else source)
-            raise YolopsError(message, error.hint) from error
-        finally:
-            if "://" in source:
-                archive.unlink(missing_ok=True)
         kind, inner = _recognised(partial, shown(source) if "://" in source else source)
     return _looked_at(target, target / inner, kind, left_out)
+
+
+@contextmanager
+def _archive(source: str, partial: Path, progress: Callable[[int, int], None] | None) -> Iterator[Path]:
+    """Hand out an archive: the one of this path, or one that is downloaded beside `partial` and removed afterwards."""
+    if "://" not in source:
+        if not Path(source).is_file():
+            raise YolopsError(f"{source}: there is no such archive", "give a path, https://... or roboflow:...")
+        yield Path(source)
+        return
+    archive = partial.with_name(f"{partial.name}.archive")
+    try:
+        download(source, archive, progress=progress)
+        yield archive
+    except YolopsError as error:
+        # The name of the file on the way says nothing to anybody.
+        raise YolopsError(error.message.replace(str(archive), shown(source)), error.hint) from error
+    finally:
+        archive.unlink(missing_ok=True)
 
 
 def _about(progress: Callable[[str, int, int], None] | None, what: str) -> Callable[[int, int], None] | None:
