@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from yolops.cli.group import group
 from yolops.cli.session import Json, Session, session_of
+from yolops.cli.wording import size_text
 from yolops.errors import YolopsError
 
 if TYPE_CHECKING:
@@ -20,14 +22,9 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 def commands() -> typer.Typer:
     """Build the commands about backups."""
-    app = typer.Typer(
-        help="Back up MLflow in custom mode, and restore it.", no_args_is_help=True, rich_markup_mode=None
+    return group(
+        "Back up MLflow in custom mode, and restore it.", create=_create, list=_list, restore=_restore, remove=_remove
     )
-    app.command("create")(_create)
-    app.command("list")(_list)
-    app.command("restore")(_restore)
-    app.command("remove")(_remove)
-    return app
 
 
 def _create(context: typer.Context, as_json: Json = False) -> None:
@@ -133,5 +130,5 @@ def _prove(wanted: Counts, seen: Counts, undo: str) -> None:
 
 
 def _size(backup: Backup) -> str:
-    database, artifacts = backup.database_bytes / 1e6, backup.artifact_bytes / 1e6
-    return f"database {database:.1f} MB, {backup.artifacts} artifacts ({artifacts:.1f} MB, as versions in the bucket)"
+    database, artifacts = size_text(backup.database_bytes), size_text(backup.artifact_bytes)
+    return f"database {database}, {backup.artifacts} artifacts ({artifacts}, as versions in the bucket)"

@@ -13,26 +13,27 @@ from yolops.cli.dataset_get import get
 from yolops.cli.dataset_show import show
 from yolops.cli.dataset_split import split
 from yolops.cli.dataset_stats import stats
+from yolops.cli.group import group
 from yolops.cli.session import Json, session_of
 from yolops.datasets.formats import Source, Target
 
 
 def commands() -> typer.Typer:
     """Build the commands about datasets."""
-    app = typer.Typer(
-        help="Fetch, generate, check, convert, divide and keep datasets in YOLO format.",
-        no_args_is_help=True,
-        rich_markup_mode=None,
+    return group(
+        "Fetch, generate, check, convert, divide and keep datasets in YOLO format.",
+        sample=_sample,
+        check=check,
+        convert=_convert,
+        get=get,
+        split=split,
+        stats=stats,
+        show=show,
+        push=dataset_versions.push_version,
+        pull=dataset_versions.pull_version,
+        list=dataset_versions.list_versions,
+        prune=dataset_versions.prune_versions,
     )
-    app.command("sample")(_sample)
-    app.command("check")(check)
-    app.command("convert")(_convert)
-    app.command("get")(get)
-    app.command("split")(split)
-    app.command("stats")(stats)
-    app.command("show")(show)
-    dataset_versions.add_commands(app)
-    return app
 
 
 def _sample(

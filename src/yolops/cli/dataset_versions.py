@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from yolops.cli.session import Json, Session, session_of
+from yolops.cli.wording import minute, size_text
 from yolops.errors import UsageError, YolopsError
 
 if TYPE_CHECKING:
@@ -25,15 +26,7 @@ STORE, CACHE = "datasets", "cache"
 SOME_REGION = "us-east-1"
 
 
-def add_commands(app: typer.Typer) -> None:
-    """Add the commands about versions."""
-    app.command("push")(_push)
-    app.command("pull")(_pull)
-    app.command("list")(_list)
-    app.command("prune")(_prune)
-
-
-def _push(
+def push_version(
     context: typer.Context,
     data: Annotated[Path, typer.Argument(help="The data.yaml, or the directory that holds it.")],
     name: Annotated[str, typer.Option(help="What it is called; the name of its directory if not given.")] = "",
@@ -53,18 +46,18 @@ def _push(
     with console.progress("reading files" if dry_run else "pushing files") as progress:
         pushed = push(store, name, dataset, version=report.fingerprint, dry_run=dry_run, progress=progress)
     version = pushed.version[:SHOWN_CHARACTERS]
-    sent = f"{pushed.sent_objects} objects, {_size(pushed.sent_bytes)}"
+    sent = f"{pushed.sent_objects} objects, {size_text(pushed.sent_bytes)}"
     what = f"is new: {sent} to send" if dry_run else f"pushed: {sent} sent"
     console.data(
         {"dataset": name, "uri": f"{store.where}/{name}", "dry_run": dry_run, **pushed.as_dict()},
         f"{name}@{version} {what if pushed.new else 'is there already'} "
-        f"(the version has {pushed.files} files, {_size(pushed.bytes)})",
+        f"(the version has {pushed.files} files, {size_text(pushed.bytes)})",
     )
     if pushed.new and not dry_run:
         console.note(f"get it anywhere: {session.command_prefix()} dataset pull {name}@{version}")
 
 
-def _pull(
+def pull_version(
     context: typer.Context,
     dataset: Annotated[
         str,
@@ -101,12 +94,12 @@ def _pull(
     what = f"{name}@{pulled.version[:SHOWN_CHARACTERS]}" if pulled.version else name
     console.data(
         {"dataset": name, **pulled.as_dict()},
-        f"{what}: {pulled.files} files, {_size(pulled.bytes)}, {_size(pulled.fetched_bytes)} of it fetched",
+        f"{what}: {pulled.files} files, {size_text(pulled.bytes)}, {size_text(pulled.fetched_bytes)} of it fetched",
         str(pulled.directory),
     )
 
 
-def _list(context: typer.Context, name: Name = "", as_json: Json = False) -> None:
+def list_versions(context: typer.Context, name: Name = "", as_json: Json = False) -> None:
     """List datasets and their versions, the newest first, with the runs that used them."""
     from yolops.cli.console import table
     from yolops.datasets.fingerprint import digest
@@ -137,7 +130,7 @@ def _list(context: typer.Context, name: Name = "", as_json: Json = False) -> Non
     console.data(value, table(*columns, rows=rows) if rows else nothing)
 
 
-def _prune(
+def prune_versions(
     context: typer.Context,
     name: Name = "",
     keep: Annotated[
@@ -189,7 +182,7 @@ def _pruning(session: Session, console: Console, plans: Sequence[Pruning]) -> li
         for manifest in plan.versions
     ]
     lines = [
-        f"{plan.name}: {len(plan.garbage)} objects that nothing refers to, {_size(plan.garbage_bytes)}"
+        f"{plan.name}: {len(plan.garbage)} objects that nothing refers to, {size_text(plan.garbage_bytes)}"
         for plan in plans
         if plan.garbage
     ]
@@ -240,9 +233,5 @@ def _used(session: Session, console: Console) -> Mapping[str, Sequence[str]]:
 def _shown(manifest: Manifest) -> tuple[str, int, str, str]:
     from yolops.datasets.versions.catalogue import SHOWN_CHARACTERS
 
-    when = f"{manifest.pushed.astimezone():%Y-%m-%d %H:%M}"
-    return manifest.version[:SHOWN_CHARACTERS], sum(manifest.images.values()), _size(manifest.bytes), when
-
-
-def _size(number: int) -> str:
-    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.1f} MB"
+    when = minute(manifest.pushed)
+    return manifest.version[:SHOWN_CHARACTERS], sum(manifest.images.values()), size_text(manifest.bytes), when

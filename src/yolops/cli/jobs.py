@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from yolops.cli.group import group
 from yolops.cli.session import Json, Session, session_of
+from yolops.cli.wording import minute
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,15 +27,9 @@ Most = Annotated[int, typer.Option("--limit", min=1, max=100, help="How many, th
 
 def commands() -> typer.Typer:
     """Build the commands about jobs."""
-    app = typer.Typer(
-        help="See training jobs in SageMaker, and stop them.", no_args_is_help=True, rich_markup_mode=None
+    return group(
+        "See training jobs in SageMaker, and stop them.", list=_list, show=_show, logs=_logs, stop=_stop, cost=_cost
     )
-    app.command("list")(_list)
-    app.command("show")(_show)
-    app.command("logs")(_logs)
-    app.command("stop")(_stop)
-    app.command("cost")(_cost)
-    return app
 
 
 def _list(context: typer.Context, most: Most = 20, as_json: Json = False) -> None:
@@ -42,7 +38,7 @@ def _list(context: typer.Context, most: Most = 20, as_json: Json = False) -> Non
 
     session = session_of(context)
     jobs = _jobs(session).newest(most)
-    rows = [(job.name, _status(job), _when(job.created), _took(job), job.instance_type, _spot(job)) for job in jobs]
+    rows = [(job.name, _status(job), minute(job.created), _took(job), job.instance_type, _spot(job)) for job in jobs]
     shown = table("job", "status", "started", "took", "instance", "spot", rows=rows) if rows else "no training jobs yet"
     session.console(as_json=as_json).data([job.as_dict() for job in jobs], shown)
 
@@ -59,7 +55,7 @@ def _show(context: typer.Context, job: Name, as_json: Json = False) -> None:
         ("job", found.name),
         ("status", _status(found)),
         ("why", found.failure),
-        ("started", _when(found.created)),
+        ("started", minute(found.created)),
         ("took", _took(found)),
         ("instance", f"{found.instance_type}{' (spot)' if found.spot else ''}"),
         ("billed", _seconds(found.billed_seconds)),
@@ -205,10 +201,6 @@ def _status(job: Job) -> str:
 
 def _took(job: Job) -> str:
     return _seconds(round(((job.ended or datetime.now(UTC)) - job.created).total_seconds()))
-
-
-def _when(moment: datetime) -> str:
-    return f"{moment.astimezone():%Y-%m-%d %H:%M}"
 
 
 def _seconds(seconds: int | None) -> str:

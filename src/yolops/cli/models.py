@@ -6,15 +6,14 @@ from typing import Annotated
 
 import typer
 
+from yolops.cli.group import group
 from yolops.cli.session import Json, session_of
+from yolops.cli.wording import minute
 
 
 def commands() -> typer.Typer:
     """Build the commands about models."""
-    app = typer.Typer(help="See the registered models.", no_args_is_help=True, rich_markup_mode=None)
-    app.command("list")(_list)
-    app.command("show")(_show)
-    return app
+    return group("See the registered models.", list=_list, show=_show)
 
 
 def _list(context: typer.Context, as_json: Json = False) -> None:
@@ -29,7 +28,7 @@ def _list(context: typer.Context, as_json: Json = False) -> None:
             model.name,
             model.latest,
             ", ".join(f"{alias}={version}" for alias, version in sorted(model.aliases.items())),
-            f"{model.updated.astimezone():%Y-%m-%d %H:%M}",
+            minute(model.updated),
         )
         for model in models
     ]
@@ -54,7 +53,7 @@ def _show(
             version.version,
             ", ".join(version.aliases),
             *(float(version.tags[metric]) if metric in version.tags else None for metric in ("mAP50", "mAP50-95")),
-            f"{version.created.astimezone():%Y-%m-%d %H:%M}",
+            minute(version.created),
             version.run_id[:8],
         )
         for version in versions

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from yolops.cli.group import group
 from yolops.cli.session import Json, Session, session_of
 from yolops.rehearsal.instance_mode import InstanceMode
 
@@ -18,17 +19,14 @@ if TYPE_CHECKING:
 
 def commands() -> typer.Typer:
     """Build the commands about the rehearsal."""
-    app = typer.Typer(
-        help="Rehearse AWS on this machine: simulated services, real MLflow.",
-        no_args_is_help=True,
-        rich_markup_mode=None,
+    return group(
+        "Rehearse AWS on this machine: simulated services, real MLflow.",
+        start=_start,
+        status=_status,
+        interrupt=_interrupt,
+        stop=_stop,
+        reset=_reset,
     )
-    app.command("start")(_start)
-    app.command("status")(_status)
-    app.command("interrupt")(_interrupt)
-    app.command("stop")(_stop)
-    app.command("reset")(_reset)
-    return app
 
 
 def enter(session: Session) -> None:

@@ -6,18 +6,16 @@ from typing import Annotated
 
 import typer
 
+from yolops.cli.group import group
 from yolops.cli.session import Json, session_of
+from yolops.cli.wording import minute
 
 SHOWN_METRICS = ("best/mAP50", "best/mAP50-95")
 
 
 def commands() -> typer.Typer:
     """Build the commands about runs."""
-    app = typer.Typer(help="See what has been trained.", no_args_is_help=True, rich_markup_mode=None)
-    app.command("list")(_list)
-    app.command("show")(_show)
-    app.command("sync")(_sync)
-    return app
+    return group("See what has been trained.", list=_list, show=_show, sync=_sync)
 
 
 def _list(
@@ -37,7 +35,7 @@ def _list(
             run.name,
             run.experiment,
             run.status,
-            f"{run.started.astimezone():%Y-%m-%d %H:%M}",
+            minute(run.started),
             "-" if run.seconds is None else f"{run.seconds:.0f} s",
             *(run.metrics.get(name) for name in SHOWN_METRICS),
             run.run_id[:8],

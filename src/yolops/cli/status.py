@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from yolops.cli.session import Json, Session, session_of
+from yolops.cli.wording import minute, size_text
 
 if TYPE_CHECKING:
     from yolops.cli.console import Console
@@ -37,9 +38,9 @@ def _here(session: Session, console: Console) -> bool:
         ("address", seen.url),
         ("process", seen.pid),
         ("MLflow", seen.version),
-        ("since", seen.since and f"{seen.since.astimezone():%Y-%m-%d %H:%M}"),
-        ("database", _megabytes(seen.database_bytes)),
-        ("artifacts", _megabytes(seen.artifact_bytes)),
+        ("since", seen.since and minute(seen.since)),
+        ("database", size_text(seen.database_bytes)),
+        ("artifacts", size_text(seen.artifact_bytes)),
         ("log", seen.log),
     ]
     console.data({"mode": "local", **asdict(seen)}, table("platform", "local", rows=rows))
@@ -78,7 +79,3 @@ def _in_aws(session: Session, settings: Settings, console: Console) -> bool:
 
 
 SHOWN = ("tracking_uri", "ui_url", "bucket_name", "studio_url", "log_group_name", "dashboard_url")
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"

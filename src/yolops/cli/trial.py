@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from yolops.cli.console import table
+from yolops.cli.wording import size_text
 from yolops.errors import YolopsError
 
 if TYPE_CHECKING:
@@ -76,10 +77,12 @@ def trial_summary(report: Mapping[str, Any], to: str) -> str:
 def trial_report(report: Mapping[str, Any]) -> list[str | Table]:
     """Return what else it has found: where the time goes, the room it takes, and the migrations."""
     tables = report["tables"]
-    rows = [(one["table"], str(one["rows"]), _size(one["bytes"]), f"{one['seconds']:.1f} s") for one in tables[:SHOWN]]
+    rows = [
+        (one["table"], str(one["rows"]), size_text(one["bytes"]), f"{one['seconds']:.1f} s") for one in tables[:SHOWN]
+    ]
     away = ", ".join(f"{doing} {report[name]:.1f} s" for doing, name in AWAY.items())
-    room = f"{_size(sum(one['bytes'] for one in tables))} in the database, as that estimates"
-    disk = f"{_size(report['environment_bytes'])}; {_size(report['disk_free_bytes'])} are free beside it"
+    room = f"{size_text(sum(one['bytes'] for one in tables))} in the database, as that estimates"
+    disk = f"{size_text(report['environment_bytes'])}; {size_text(report['disk_free_bytes'])} are free beside it"
     return [
         table("table", "rows", "size", "copied and compared in", rows=rows),
         *([f"and {len(tables) - SHOWN} tables that take less"] if len(tables) > SHOWN else []),
@@ -88,7 +91,3 @@ def trial_report(report: Mapping[str, Any]) -> list[str | Table]:
         f"the other MLflow on the server's disk, installed in {report['install_s']:.0f} s: {disk}",
         *(f"migration of {part}: {step}" for part, steps in report["migrations"].items() for step in steps),
     ]
-
-
-def _size(size: float) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"

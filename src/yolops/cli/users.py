@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from yolops.cli.group import group
 from yolops.cli.session import Json, Session, session_of
 from yolops.errors import UsageError, YolopsError
 
@@ -28,16 +29,15 @@ OfAll = Annotated[bool, typer.Option("--all", help="For every experiment and mod
 
 def commands() -> typer.Typer:
     """Build the commands about users."""
-    app = typer.Typer(
-        help="Let people in to MLflow, and say what they may do.", no_args_is_help=True, rich_markup_mode=None
+    return group(
+        "Let people in to MLflow, and say what they may do.",
+        list=_list,
+        add=_add,
+        remove=_remove,
+        password=_password,
+        grant=_grant,
+        revoke=_revoke,
     )
-    app.command("list")(_list)
-    app.command("add")(_add)
-    app.command("remove")(_remove)
-    app.command("password")(_password)
-    app.command("grant")(_grant)
-    app.command("revoke")(_revoke)
-    return app
 
 
 def _list(context: typer.Context, as_json: Json = False) -> None:
