@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,6 @@ def test_a_dataset_without_a_picture_makes_a_model_without_an_example(saved: Pat
 
 def test_a_request_survives_the_spool() -> None:
     request = ModelRequest("best.pt", "cell.png", 640)
-    assert ModelRequest.from_record({"kind": "model", "time": 1, **request.as_record()}) == request
+    assert ModelRequest.from_record({"kind": "model", "time": 1, **asdict(request)}) == request
     registration = Registration("cells", "candidate", {"mAP50": 0.5})
-    assert Registration.from_record({"kind": "registration", "time": 1, **registration.as_record()}) == registration
+    assert Registration.from_record({"kind": "registration", "time": 1, **asdict(registration)}) == registration

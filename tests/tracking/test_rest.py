@@ -122,7 +122,6 @@ def test_runs_are_listed_with_what_is_known_of_them(mlflow: FakeMlflow) -> None:
     assert (running.seconds, running.experiment) == (None, "9")
     assert mlflow.asked[-1].values["experiment_ids"] == ["1", "2"]
     assert mlflow.asked[-1].values["max_results"] == 5
-    assert done.as_dict()["started"] == "1970-01-01T00:00:01+00:00"
 
 
 def test_experiments_on_later_pages_count_too(mlflow: FakeMlflow) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,7 +37,7 @@ def _create(context: typer.Context, as_json: Json = False) -> None:
     rest = _server(session)
     list_backups(rest)  # says so where there are none
     made = followed(console, rest, begin_backup(rest), "making a backup")
-    console.data(made.as_dict(), f"{made.id}: {made.counts}; {_size(made)}")
+    console.data(asdict(made), f"{made.id}: {made.counts}; {_size(made)}")
 
 
 def _list(context: typer.Context, as_json: Json = False) -> None:
@@ -49,7 +50,7 @@ def _list(context: typer.Context, as_json: Json = False) -> None:
     rows = [(one.id, one.state, one.why, str(one.counts or "-"), _size(one) if one.whole else "-") for one in backups]
     nothing = f"no backups yet; make one: {session.command_prefix()} backup create"
     shown = table("backup", "state", "why", "holds", "size", rows=rows) if rows else nothing
-    session.console(as_json=as_json).data([one.as_dict() for one in backups], shown)
+    session.console(as_json=as_json).data([asdict(one) for one in backups], shown)
 
 
 def _restore(context: typer.Context, backup: Id, yes: Yes = False, as_json: Json = False) -> None:
@@ -78,7 +79,7 @@ def _restore(context: typer.Context, backup: Id, yes: Yes = False, as_json: Json
     if lost := result.get("lost", 0):
         console.warn(f"{lost} artifacts of the backup are in the bucket no more, in no version")
     console.data(
-        {"restored": backup, "undo": undo.id, "holds": found.as_dict()["counts"], **result},
+        {"restored": backup, "undo": undo.id, "holds": asdict(found.counts), **result},
         f"restored {backup}: {found.counts}, {result.get('artifacts', 0)} artifacts made current again",
         f"undo it: {session.command_prefix()} backup restore {undo.id}",
     )

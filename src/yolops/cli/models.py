@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -34,7 +35,7 @@ def _list(context: typer.Context, as_json: Json = False) -> None:
     ]
     nothing = f"no models yet; register one: {session.command_prefix()} train data.yaml --register-as NAME"
     shown = table("name", "latest", "aliases", "updated", rows=rows) if rows else nothing
-    session.console(as_json=as_json).data([model.as_dict() for model in models], shown)
+    session.console(as_json=as_json).data([asdict(model) for model in models], shown)
 
 
 def _show(

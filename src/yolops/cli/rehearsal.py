@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -68,7 +68,7 @@ def _status(context: typer.Context, as_json: Json = False) -> None:
     session = session_of(context)
     console = session.console(as_json=as_json)
     seen = _rehearsal(session).status()
-    console.data(seen.as_dict(), *_tables(seen))
+    console.data(asdict(seen), *_tables(seen))
     if not seen.running:
         console.note(f"try: {session.command_prefix()} rehearsal start")
         raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -45,7 +46,7 @@ def _list(
     columns = ("name", "experiment", "status", "started", "took", "mAP50", "mAP50-95", "id")
     nothing = f"no runs yet; train one: {session.command_prefix()} train data.yaml"
     shown = table(*columns, rows=rows) if rows else nothing
-    session.console(as_json=as_json).data([run.as_dict() for run in runs], shown)
+    session.console(as_json=as_json).data([asdict(run) for run in runs], shown)
 
 
 def _show(
@@ -69,7 +70,7 @@ def _show(
     ]
     metrics = [(name, value) for name, value in sorted(found.metrics.items()) if not name.startswith("system/")]
     session.console(as_json=as_json).data(
-        found.as_dict(), table("", "", rows=what), "", table("metric", "last value", rows=metrics)
+        asdict(found), table("", "", rows=what), "", table("metric", "last value", rows=metrics)
     )
 
 

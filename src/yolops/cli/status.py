@@ -67,7 +67,7 @@ def _in_aws(session: Session, settings: Settings, console: Console) -> bool:
     value = {
         "mode": settings.mode.value,
         "health": seen.health,
-        "boot": seen.boot.as_dict() if seen.boot else None,
+        "boot": asdict(seen.boot) if seen.boot else None,
         "resources": seen.resources,
         "drift": list(seen.drift),
         "outputs": known or None,

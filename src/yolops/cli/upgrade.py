@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -61,7 +62,7 @@ def upgrade(
         )
     end_upgrade(rest)
     console.data(
-        {"from": present, "to": to, "backup": kept.id, "trial": trial and trial.as_dict()},
+        {"from": present, "to": to, "backup": kept.id, "trial": trial and asdict(trial)},
         f"MLflow {to} serves; a backup of what {present} held: {kept.id}",
     )
 
@@ -74,7 +75,7 @@ def _rehearse(session: Session, console: Console, rest: MlflowRest, versions: tu
     trial = trial_of(console, rest, versions, backup, f"{command} --rehearse", anew=True)
     report = trial.report or {}
     shown = [trial_summary(report, to), *trial_report(report), f"do it: {command}"]
-    console.data({"from": present, **trial.as_dict()}, *shown)
+    console.data({"from": present, **asdict(trial)}, *shown)
 
 
 def _try_first(

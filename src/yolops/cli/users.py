@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shlex
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -56,7 +57,7 @@ def _list(context: typer.Context, as_json: Json = False) -> None:
         )
         for user in users
     ]
-    session.console(as_json=as_json).data([user.as_dict() for user in users], table("user", "admin", "may", rows=rows))
+    session.console(as_json=as_json).data([asdict(user) for user in users], table("user", "admin", "may", rows=rows))
 
 
 def _add(

@@ -43,7 +43,7 @@ class ModelVersion:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as plain values, for `--json`."""
-        return asdict(self) | {"created": self.created.isoformat(timespec="seconds"), "uri": self.uri}
+        return asdict(self) | {"uri": self.uri}
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,6 @@ class RegisteredModel:
     latest: int
     aliases: Mapping[str, int]
     updated: datetime
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields as plain values, for `--json`."""
-        return asdict(self) | {"updated": self.updated.isoformat(timespec="seconds")}
 
 
 def list_models(rest: MlflowRest) -> list[RegisteredModel]:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+class _Request:
+    """What a record of the spool holds."""
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """Return what `asdict` made the record from."""
+        return cls(**{name: record[name] for name in cls.__annotations__})
+
+
 @dataclass(frozen=True)
-class ModelRequest:
+class ModelRequest(_Request):
     """A checkpoint that shall become a model.
 
     Attributes:
@@ -23,18 +32,9 @@ class ModelRequest:
     example: str
     imgsz: int
 
-    def as_record(self) -> dict[str, object]:
-        """Return the fields of a spool record."""
-        return asdict(self)
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> ModelRequest:
-        """Return what `as_record` was made from."""
-        return cls(**{name: record[name] for name in cls.__dataclass_fields__})
-
 
 @dataclass(frozen=True)
-class Registration:
+class Registration(_Request):
     """A model that shall become a version of a registered one.
 
     Attributes:
@@ -46,12 +46,3 @@ class Registration:
     name: str
     alias: str
     metrics: Mapping[str, float]
-
-    def as_record(self) -> dict[str, object]:
-        """Return the fields of a spool record."""
-        return asdict(self)
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Registration:
-        """Return what `as_record` was made from."""
-        return cls(**{name: record[name] for name in cls.__dataclass_fields__})

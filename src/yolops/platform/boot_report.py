@@ -10,8 +10,8 @@ The latest one counts. A stream bears the name of its instance, so what a former
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from yolops.aws import AwsError
 
@@ -51,10 +51,6 @@ class BootReport:
     def line(self) -> str:
         """Return it in one line."""
         return f"{self.phase} ({self.seconds:.0f} s){f': {self.reason}' if self.reason else ''}"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields as plain values, for `--json`."""
-        return asdict(self)
 
 
 def latest_report(instance_id: str, messages: Iterable[str]) -> BootReport | None:

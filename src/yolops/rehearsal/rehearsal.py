@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 import urllib.request
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from yolops.errors import YolopsError
@@ -65,10 +65,6 @@ class Status:
     mlflow: list[dict[str, Any]]
     jobs: list[dict[str, Any]]
     unimplemented: list[dict[str, Any]]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields, for `--json`."""
-        return asdict(self)
 
 
 class Rehearsal:

@@ -6,7 +6,7 @@ They are no part of MLflow; the routes are those of `terraform/modules/custom/se
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from yolops.errors import YolopsError
@@ -75,10 +75,6 @@ class Backup:
     phase: str = ""
     error: str = ""
     result: Mapping[str, int] | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields as plain values, for `--json`."""
-        return asdict(self)
 
 
 def list_backups(rest: MlflowRest) -> list[Backup]:

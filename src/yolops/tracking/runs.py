@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -42,10 +42,6 @@ class RunSummary:
     metrics: Mapping[str, float]
     params: Mapping[str, str]
     tags: Mapping[str, str]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields as plain values, for `--json`."""
-        return asdict(self) | {"started": self.started.isoformat(timespec="seconds")}
 
 
 def list_runs(rest: MlflowRest, *, experiment: str = "", most: int = 20) -> list[RunSummary]:

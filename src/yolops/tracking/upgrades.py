@@ -6,7 +6,7 @@ They are no part of MLflow; the routes are those of `upgrade_routes.py` and `tri
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from yolops.errors import YolopsError
@@ -41,10 +41,6 @@ class Trial:
     phase: str = ""
     error: str = ""
     report: Mapping[str, Any] | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields as plain values, for `--json`."""
-        return asdict(self)
 
     @property
     def tried(self) -> tuple[str, str]:

@@ -7,7 +7,7 @@ that come later). MLflow keeps them in a role of that person alone, which goes w
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from yolops.errors import YolopsError
@@ -73,10 +73,6 @@ class User:
     name: str
     admin: bool
     grants: tuple[Grant, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields as plain values, for `--json`."""
-        return asdict(self)
 
 
 def check_user(name: str, password: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from yolops.models.request import ModelRequest, Registration
@@ -53,7 +54,7 @@ def say_best(logger: RunLogger, directory: RunDirectory, best: Path, imgsz: int)
     """Ask for a model of the best checkpoint."""
     pictures = sorted((directory.data / "images" / "val").glob("*"))
     request = ModelRequest(weights=str(best), example=str(pictures[0]) if pictures else "", imgsz=imgsz)
-    logger.request(MODEL, request.as_record())
+    logger.request(MODEL, asdict(request))
 
 
 def say_outcome(logger: RunLogger, directory: RunDirectory, trained: Trained) -> None:
@@ -67,7 +68,7 @@ def say_outcome(logger: RunLogger, directory: RunDirectory, trained: Trained) ->
     wanted = directory.request
     if wanted.register_as:
         registration = Registration(wanted.register_as, wanted.alias, trained.metrics)
-        logger.request(REGISTRATION, registration.as_record())
+        logger.request(REGISTRATION, asdict(registration))
 
 
 def keep_files(logger: RunLogger, directory: RunDirectory) -> None:
