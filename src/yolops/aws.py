@@ -184,6 +184,16 @@ class Aws:
 
 
 @contextmanager
+def absent_ok() -> Iterator[None]:
+    """Leave the block where AWS says that there is no such thing."""
+    try:
+        yield
+    except AwsError as error:
+        if not error.absent:
+            raise
+
+
+@contextmanager
 def aws_errors(doing: str) -> Iterator[None]:
     """Turn what boto3 raises in this block into an `AwsError`.
 

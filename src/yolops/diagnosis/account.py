@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from yolops.aws import AwsError
+from yolops.aws import absent_ok
 from yolops.diagnosis.check import Check, Notes, Seen, Skip
 from yolops.diagnosis.mlflow_server import STATE
 from yolops.platform import state_lock
@@ -202,12 +202,9 @@ def _use(quota: str) -> str:
 
 
 def _or_nothing(cloud: Cloud, operation: str, bucket: str) -> dict[str, Any]:
-    try:
+    with absent_ok():
         return dict(cloud.aws.call("s3", operation, Bucket=bucket))
-    except AwsError as error:
-        if error.absent:
-            return {}
-        raise
+    return {}
 
 
 CHECKS = (

@@ -138,9 +138,9 @@ class Notes:
         """Take note of what will stop it, or spoils it."""
         self._add(Severity.WARNING, code, what, fix, where)
 
-    def info(self, code: str, what: str, fix: str, where: str = "") -> None:
+    def info(self, code: str, what: str, fix: str) -> None:
         """Take note of what is worth knowing."""
-        self._add(Severity.INFO, code, what, fix, where)
+        self._add(Severity.INFO, code, what, fix, "")
 
     def seen(self, found: str) -> Seen:
         """Return what was found with all that was noted."""

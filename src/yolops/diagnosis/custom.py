@@ -5,16 +5,17 @@ from __future__ import annotations
 import ipaddress
 import json
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from yolops.aws import AwsError
+from yolops.aws import absent_ok
 from yolops.diagnosis.account import Cloud, of_mode
 from yolops.diagnosis.check import Check, Notes, Seen, Skip
 from yolops.diagnosis.mlflow_server import STATE
-from yolops.platform.boot_report import READY, read_boot_report
+from yolops.platform.boot_report import READY, last_messages, read_boot_report
 from yolops.platform.outputs import Mode
 from yolops.tracking.backups import list_backups
 
@@ -145,14 +146,11 @@ def instance(custom: Custom) -> Seen:
 
 def _instance(custom: Custom) -> dict[str, Any]:
     wanted = custom.outputs.server_instance_id
-    try:
+    with suppress(IndexError), absent_ok():
         answer = custom.aws.call("ec2", "describe_instances", InstanceIds=[wanted])
         return dict(answer["Reservations"][0]["Instances"][0])
-    except (AwsError, IndexError) as error:
-        if isinstance(error, AwsError) and not error.absent:
-            raise
-        # EC2 forgets an instance an hour after its end.
-        return {"State": {"Name": "terminated"}, "InstanceType": "-", "SecurityGroups": []}
+    # EC2 forgets an instance an hour after its end.
+    return {"State": {"Name": "terminated"}, "InstanceType": "-", "SecurityGroups": []}
 
 
 def pulse(custom: Custom) -> Seen:
@@ -175,20 +173,9 @@ def pulse(custom: Custom) -> Seen:
 
 
 def _last_pulse(custom: Custom) -> dict[str, Any] | None:
-    try:
-        answer = custom.aws.call(
-            "logs",
-            "get_log_events",
-            logGroupName=custom.outputs.log_group_name,
-            logStreamName=f"server/{custom.outputs.server_instance_id}",
-            startFromHead=False,
-            limit=PULSES,
-        )
-    except AwsError as error:
-        if error.absent:
-            return None
-        raise
-    found = [event["message"] for event in answer["events"] if event["message"].startswith('{"_aws"')]
+    stream = f"server/{custom.outputs.server_instance_id}"
+    messages = last_messages(custom.aws, custom.outputs.log_group_name, stream, PULSES)
+    found = [message for message in messages if message.startswith('{"_aws"')]
     return dict(json.loads(found[-1])) if found else None
 
 

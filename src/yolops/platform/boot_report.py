@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from yolops.aws import AwsError
+from yolops.aws import absent_ok
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,17 +74,16 @@ def read_boot_report(aws: Aws, log_group: str, instance_id: str) -> BootReport |
     """
     if not (log_group and instance_id):
         return None
-    try:
-        answer = aws.call(
-            "logs",
-            "get_log_events",
-            logGroupName=log_group,
-            logStreamName=f"{STREAM}{instance_id}",
-            startFromHead=False,
-            limit=LATEST,
-        )
-    except AwsError as error:
-        if error.absent:
-            return None
-        raise
-    return latest_report(instance_id, (event["message"] for event in answer["events"]))
+    return latest_report(instance_id, last_messages(aws, log_group, f"{STREAM}{instance_id}", LATEST))
+
+
+def last_messages(aws: Aws, log_group: str, stream: str, most: int) -> list[str]:
+    """Return the last messages of a log stream, the newest last; none where it is not there.
+
+    Raises:
+        AwsError: AWS refuses, or cannot be reached.
+    """
+    asked = {"logGroupName": log_group, "logStreamName": stream, "startFromHead": False, "limit": most}
+    with absent_ok():
+        return [str(event["message"]) for event in aws.call("logs", "get_log_events", **asked)["events"]]
+    return []

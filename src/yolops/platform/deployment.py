@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from yolops.aws import Aws, AwsError
+from yolops.aws import Aws, absent_ok
 from yolops.errors import YolopsError
 from yolops.platform.configuration import mirror
 from yolops.platform.leftovers import Scope, count_objects, find_leftovers
@@ -277,9 +277,6 @@ class Deployment:
         return from_terraform(values) if all(values.get(name) for name in WHOLE) else None
 
     def _count(self, bucket: str) -> tuple[int, int]:
-        try:
+        with absent_ok():
             return count_objects(self.aws, bucket)
-        except AwsError as error:
-            if error.absent:
-                return 0, 0
-            raise
+        return 0, 0

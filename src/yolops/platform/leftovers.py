@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from yolops.aws import AwsError
+from yolops.aws import AwsError, absent_ok
 from yolops.findings import Finding, Severity
 from yolops.platform.listings import (
     EC2,
@@ -187,12 +187,9 @@ class _Search:
             yield from jmespath.search(path, page) or []
 
     def _bucket_tags(self, bucket: str) -> dict[str, str]:
-        try:
+        with absent_ok():
             return _tags(self._aws.call("s3", "get_bucket_tagging", Bucket=bucket))
-        except AwsError as error:
-            if error.absent:
-                return {}
-            raise
+        return {}
 
     def _asked_tags(self, listing: Listing, fields: Mapping[str, Any]) -> dict[str, str]:
         operation, parameter, name = TAGS[listing.kind]

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from yolops.aws import AwsError
+from yolops.aws import AwsError, absent_ok
 from yolops.errors import YolopsError
 from yolops.platform.boot_report import READY as BOOTED
 from yolops.platform.boot_report import BootReport, read_boot_report
@@ -57,13 +57,10 @@ class Server:
             return "absent"
         if not self.tracking_uri.startswith("arn:"):
             return self._answer()
-        try:
+        with absent_ok():
             status = _managed_status(self.tracking_uri, self.aws)
-        except AwsError as error:
-            if error.absent:
-                return "absent"
-            raise
-        return HEALTHY if status in READY else status
+            return HEALTHY if status in READY else status
+        return "absent"
 
     def known_boot(self) -> BootReport | None:
         """Return what the instance says of its boot; None where it is silent, or its log may not be read."""

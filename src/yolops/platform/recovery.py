@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from yolops import running_processes
-from yolops.aws import AwsError, aws_errors
+from yolops.aws import absent_ok, aws_errors
 from yolops.errors import YolopsError
 from yolops.platform import imported_state, state_lock
 from yolops.platform.adoption import is_foreign, question
@@ -194,14 +194,11 @@ class Recovery:
         import jmespath
 
         found: list[Any] = []
-        try:
+        with absent_ok():
             for answer in self._aws.pages(rule.service, rule.operation, **rule.parameters):
                 part = jmespath.search(rule.found, answer)
                 if part and not (rule.by_name and is_foreign(answer, self._project)):
                     found += part if isinstance(part, list) else [part]
-        except AwsError as error:
-            if not error.absent:
-                raise
         return list(dict.fromkeys(rule.identity.replace("{found}", str(item)) for item in found if item))
 
     def _wait_until_created(self, orphan: Orphan) -> None:

@@ -12,7 +12,7 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from yolops.aws import Aws, AwsError
+from yolops.aws import Aws, absent_ok
 from yolops.errors import YolopsError
 
 if TYPE_CHECKING:
@@ -90,14 +90,10 @@ def _is_locked(state: Path) -> bool:
 
 
 def _remote(backend: dict[str, Any]) -> Lock | None:
-    aws = Aws(backend["region"])
-    try:
-        answer = aws.call("s3", "get_object", Bucket=backend["bucket"], Key=f"{backend['key']}.tflock")
-    except AwsError as error:
-        if error.absent:
-            return None
-        raise
-    return _parse(answer["Body"].read())
+    asked = {"Bucket": backend["bucket"], "Key": f"{backend['key']}.tflock"}
+    with absent_ok():
+        return _parse(Aws(backend["region"]).call("s3", "get_object", **asked)["Body"].read())
+    return None
 
 
 def _take_remote(terraform: Terraform, backend: dict[str, Any]) -> Lock | None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from yolops.aws import AwsError
+from yolops.aws import absent_ok
 from yolops.errors import YolopsError
 from yolops.training.job.contract import JobRequest
 
@@ -184,15 +184,10 @@ class SageMakerJobs:
                     "there is no training job yet", f"the names of this platform's begin with {self._prefix}"
                 )
             [name] = names
-        absent = YolopsError(f"{name}: no training job of this platform", "see which there are: yolops jobs list")
-        if not name.startswith(self._prefix):
-            raise absent
-        try:
-            return read_job(self._aws.call("sagemaker", "describe_training_job", TrainingJobName=name))
-        except AwsError as error:
-            if error.absent:
-                raise absent from error
-            raise
+        if name.startswith(self._prefix):
+            with absent_ok():
+                return read_job(self._aws.call("sagemaker", "describe_training_job", TrainingJobName=name))
+        raise YolopsError(f"{name}: no training job of this platform", "see which there are: yolops jobs list")
 
     def create(self, request: dict[str, Any]) -> str:
         """Start a job, and return its ARN.
@@ -259,12 +254,8 @@ class JobLog:
     def _streams(self) -> list[str]:
         """Return the log streams of the job: one for each instance it was on, the first one first."""
         names: list[str] = []
-        try:
-            for page in self._aws.pages(
-                "logs", "describe_log_streams", logGroupName=LOG_GROUP, logStreamNamePrefix=f"{self._job}/"
-            ):
+        asked = {"logGroupName": LOG_GROUP, "logStreamNamePrefix": f"{self._job}/"}
+        with absent_ok():
+            for page in self._aws.pages("logs", "describe_log_streams", **asked):
                 names += [stream["logStreamName"] for stream in page["logStreams"]]
-        except AwsError as error:
-            if not error.absent:
-                raise
         return sorted(names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from yolops.aws import AwsError
+from yolops.aws import absent_ok
 from yolops.errors import YolopsError
 from yolops.training.job.contract import JobRequest, drawn_arguments
 from yolops.training.sagemaker_job import LIVING, NEWEST
@@ -104,21 +104,10 @@ class SageMakerTunings:
         """
         if not name.startswith(self._prefix) or len(name) > MOST_NAME:
             return None
-        try:
-            found = self._aws.call("sagemaker", "describe_hyper_parameter_tuning_job", HyperParameterTuningJobName=name)
-        except AwsError as error:
-            if error.absent:
-                return None
-            raise
-        config = found["HyperParameterTuningJobConfig"]
-        return Tuning(
-            name=name,
-            status=found["HyperParameterTuningJobStatus"],
-            failure=found.get("FailureReason", ""),
-            metric=config["HyperParameterTuningJobObjective"]["MetricName"],
-            trials=config["ResourceLimits"]["MaxNumberOfTrainingJobs"],
-            request=JobRequest.from_hyperparameters(found["TrainingJobDefinition"]["StaticHyperParameters"]),
-        )
+        asked = {"HyperParameterTuningJobName": name}
+        with absent_ok():
+            return _tuning(name, self._aws.call("sagemaker", "describe_hyper_parameter_tuning_job", **asked))
+        return None
 
     def jobs(self, name: str) -> list[TunedJob]:
         """Return the training jobs that a tuning job has started, in their order.
@@ -151,6 +140,18 @@ class SageMakerTunings:
                 if (name := str(row["HyperParameterTuningJobName"])).startswith(self._prefix):
                     return name
         raise YolopsError("there is no search in SageMaker yet", "start one: yolops tune data.yaml --on sagemaker")
+
+
+def _tuning(name: str, described: dict[str, Any]) -> Tuning:
+    config = described["HyperParameterTuningJobConfig"]
+    return Tuning(
+        name=name,
+        status=described["HyperParameterTuningJobStatus"],
+        failure=described.get("FailureReason", ""),
+        metric=config["HyperParameterTuningJobObjective"]["MetricName"],
+        trials=config["ResourceLimits"]["MaxNumberOfTrainingJobs"],
+        request=JobRequest.from_hyperparameters(described["TrainingJobDefinition"]["StaticHyperParameters"]),
+    )
 
 
 def _tuned_job(number: int, row: dict[str, Any]) -> TunedJob:
