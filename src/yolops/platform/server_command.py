@@ -75,8 +75,9 @@ def server_environment(bytecode: Path | None) -> Mapping[str, str]:
     Args:
         bytecode: where the server keeps compiled Python, if nobody else keeps it.
     """
-    environment = {
+    return {
         **NOT_INHERITED,
+        **bytecode_environment(bytecode),
         "MLFLOW_DISABLE_TELEMETRY": "true",
         # Judges and scorers of language models run as jobs; a detector needs none of their five more processes.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -86,9 +87,11 @@ def server_environment(bytecode: Path | None) -> Mapping[str, str]:
         "MLFLOW_ENABLE_ASSISTANT_SANDBOX": "true",
         "MLFLOW_ENABLE_REMOTE_ASSISTANT": "false",
     }
-    if bytecode is not None:
-        environment |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(bytecode)}
-    return environment
+
+
+def bytecode_environment(bytecode: Path | None) -> Mapping[str, str]:
+    """Return what has Python keep what it compiles in a directory; nothing where it keeps that anyway."""
+    return {} if bytecode is None else {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(bytecode)}
 
 
 def bytecode_directory() -> Path | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +71,7 @@ def _plain(record: ServerRecord) -> dict[str, Any]:
         "port": record.port,
         "version": record.version,
         "started_at": record.started_at.isoformat(),
-        "process": None if process is None else {"pid": process.pid, "started": process.started},
+        "process": process and asdict(process),
     }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,8 +117,7 @@ class Terraform:
             YolopsError: something of it failed; what was done until then is in the state.
             KeyboardInterrupt: it was interrupted; what was begun is finished and in the state.
         """
-        owner = running_processes.this_process()
-        self._unfinished.write_text(json.dumps({"pid": owner.pid, "started": owner.started}), encoding="utf-8")
+        self._unfinished.write_text(json.dumps(asdict(running_processes.this_process())), encoding="utf-8")
         ended = self._run("apply", ["-json", "-input=false", str(self._plan_file)], tell)
         self._plan_file.unlink(missing_ok=True)
         if ended.code >= 0:  # it ended by itself, with its state written

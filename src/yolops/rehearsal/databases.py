@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from typing import TYPE_CHECKING, Any
 
 from moto.rds.models import rds_backends
 
 from yolops.errors import YolopsError
 from yolops.rehearsal.backends import backends_of
+from yolops.rehearsal.log import log
 from yolops.rehearsal.mariadb import Database, MariaDb, is_installed
 
 if TYPE_CHECKING:
@@ -115,6 +115,6 @@ class Databases:
         except YolopsError as error:
             # Tried again when it is changed: the same would fail again.
             self._refused[database.name] = database
-            print(f"database {database.name}: {error.message}", file=sys.stderr, flush=True)  # noqa: T201 - the log
+            log(f"database {database.name}: {error.message}")
             return
         self._running[database.name] = database, server

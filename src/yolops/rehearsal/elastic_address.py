@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 import threading
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+
+from yolops.rehearsal.log import log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,8 +78,7 @@ class ElasticAddresses:
                     )
                 except OSError as error:
                     self._refused.add(door)
-                    said = f"{door.public}:{door.port} cannot be had: {error.strerror}"
-                    print(said, file=sys.stderr, flush=True)  # noqa: T201 - the log
+                    log(f"{door.public}:{door.port} cannot be had: {error.strerror}")
 
 
 async def _hand_on(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from urllib.parse import parse_qs
 
 from yolops.rehearsal import prices
 from yolops.rehearsal.calls import read_call, refusal, signed_service
+from yolops.rehearsal.log import log
 from yolops.rehearsal.mlflow import AUTHORIZE_PATH
 from yolops.rehearsal.proxy import hand_on
 from yolops.rehearsal.repeats import Repeats
@@ -110,7 +110,7 @@ class Gate:
         except NotImplementedError as error:
             return self._refuse(call, start_response, "not implemented", str(error))
         except Exception as error:  # noqa: BLE001 - whatever moto stumbles over must not be tried for a quarter of an hour
-            traceback.print_exc(file=sys.stderr)
+            traceback.print_exc()
             return self._refuse(call, start_response, "failed", f"{type(error).__name__}: {error}")
         if not call.reads:
             self._turns.changed()
@@ -118,7 +118,7 @@ class Gate:
 
     def _refuse(self, call: Call, start_response: StartResponse, reason: str, why: str) -> Iterable[bytes]:
         self._missing.add(call, reason)
-        print(f"{reason}: {call.service} {call.action} ({why})", file=sys.stderr, flush=True)  # noqa: T201 - the log
+        log(f"{reason}: {call.service} {call.action} ({why})")
         status, headers, body = refusal(call, f"{call.service} {call.action}: {reason} by the rehearsal ({why})")
         start_response(status, headers)
         return [body]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import sys
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from yolops.rehearsal.addresses import reachable
 from yolops.rehearsal.backends import backends_of
 from yolops.rehearsal.container import Boot, Container, Place
 from yolops.rehearsal.elastic_address import Door, ElasticAddresses
+from yolops.rehearsal.log import log
 from yolops.rehearsal.metadata_service import MetadataService
 from yolops.rehearsal.root_filesystem import recipe
 from yolops.rehearsal.virtual_network import AWS_DOMAINS, HTTPS, Interface, Service, VirtualNetwork
@@ -206,7 +206,7 @@ class Instances:
             self._start(running)
         except (YolopsError, OSError) as error:
             running.boot = Boot.FAILED
-            print(f"instance {instance.name}: {error}", file=sys.stderr, flush=True)  # noqa: T201 - the log
+            log(f"instance {instance.name}: {error}")
 
     def _start(self, running: _Running) -> None:
         vpc, interface = self._vpc(running.instance.vpc), running.instance.interface

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from yolops.aws import AwsError
+from yolops.training.sagemaker_job import LOG_GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from yolops.aws import Aws
 
-GROUP = "/aws/sagemaker/TrainingJobs"
 # PutLogEvents takes 1 MB and 10,000 lines at a time, and of each line 256 KB:
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
 MOST_LINES, MOST_BYTES, MOST_OF_A_LINE = 1000, 900_000, 200_000
@@ -35,8 +35,8 @@ class JobLog:
         self._read = read
         self._stream = f"{job}/algo-1-{int(time.time())}"
         self._offset = file.stat().st_size if file.exists() else 0
-        self._make("create_log_group", logGroupName=GROUP)
-        self._make("create_log_stream", logGroupName=GROUP, logStreamName=self._stream)
+        self._make("create_log_group", logGroupName=LOG_GROUP)
+        self._make("create_log_stream", logGroupName=LOG_GROUP, logStreamName=self._stream)
 
     def send(self, *, whole: bool = False) -> None:
         """Send the lines that are new.
@@ -60,7 +60,7 @@ class JobLog:
         texts = [line[:MOST_OF_A_LINE].decode(errors="replace").rstrip("\r\n") for line in lines]
         # An event holds at least one character.
         events = [{"timestamp": now, "message": text or " "} for text in texts]
-        self._aws.call("logs", "put_log_events", logGroupName=GROUP, logStreamName=self._stream, logEvents=events)
+        self._aws.call("logs", "put_log_events", logGroupName=LOG_GROUP, logStreamName=self._stream, logEvents=events)
         for text in texts:
             self._read(text)
 

@@ -8,7 +8,6 @@ but the checkpoints that had reached S3. What counts is written in "Managed Spot
 from __future__ import annotations
 
 import math
-import sys
 import threading
 import time
 import traceback
@@ -107,7 +106,7 @@ class JobRun(threading.Thread):
         except JobFailed as failure:
             self._fail(str(failure))
         except Exception:  # noqa: BLE001 - whatever it was, the job has ended
-            traceback.print_exc(file=sys.stderr)
+            traceback.print_exc()
             self._fail(INTERNAL_ERROR)
         finally:
             self._clear()
@@ -246,7 +245,7 @@ class JobRun(threading.Thread):
         try:
             self._container.kill()
         except YolopsError:
-            traceback.print_exc(file=sys.stderr)
+            traceback.print_exc()
         self._container.remove_files()
 
 
@@ -255,4 +254,4 @@ def _bring(send: Callable[[], None]) -> None:
     try:
         send()
     except YolopsError:
-        traceback.print_exc(file=sys.stderr)
+        traceback.print_exc()

@@ -9,7 +9,6 @@ The server listens on 127.0.0.1 only, and runs as whoever runs the rehearsal.
 from __future__ import annotations
 
 import getpass
-import os
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -115,8 +114,8 @@ class MariaDb:
         # In a file that only its owner can read: arguments can be read by everybody on the machine.
         script = self._directory / "login.sql"
         script.unlink(missing_ok=True)
-        with os.fdopen(os.open(script, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
-            stream.write("\n".join(_statements(database)))
+        script.touch(mode=0o600, exist_ok=False)
+        script.write_text("\n".join(_statements(database)), encoding="utf-8")
         try:
             done = self._query(f"source {script}")
         finally:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from yolops.errors import YolopsError
 from yolops.platform.background_server import BackgroundServer, Program
 from yolops.platform.health import address, answers, is_alive
-from yolops.platform.server_command import bytecode_directory, server_version
+from yolops.platform.server_command import bytecode_directory, bytecode_environment, server_version
 from yolops.rehearsal import machines
 from yolops.rehearsal.instance_mode import InstanceMode, choose
 
@@ -78,7 +78,7 @@ class Rehearsal:
     def __init__(self, workspace: Workspace, *, say: Callable[[str], object] | None = None) -> None:
         self._workspace = workspace
         self._say = say or (lambda _: None)
-        self._directory = workspace.state / "rehearsal"
+        self._directory = workspace.simulated()
         self._server = BackgroundServer(
             self._directory,
             lock=workspace.state / "rehearsal.lock",
@@ -200,13 +200,11 @@ class Rehearsal:
             sweep(self._directory)
 
     def _program(self, version: str, mode: InstanceMode) -> Program:
-        bytecode = bytecode_directory()
-        compiled = {} if bytecode is None else {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(bytecode)}
         return Program(
             name="the rehearsal",
             version=version,
             argv=lambda port: [sys.executable, "-m", "yolops.rehearsal.server", str(self._directory), str(port), mode],
-            environment=compiled,
+            environment=bytecode_environment(bytecode_directory()),
             ports=PORTS,
             hint=f"read {self._server.log}; what it held can be given up with `yolops rehearsal reset`",
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 import traceback
 from dataclasses import dataclass, field
@@ -53,4 +52,4 @@ class Saver:
             try:
                 snapshot.save(self.file)
             except Exception:  # noqa: BLE001 - the last good one stays, and the log says why
-                traceback.print_exc(file=sys.stderr)
+                traceback.print_exc()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from yolops.rehearsal.gate import Gate
 from yolops.rehearsal.instance_mode import InstanceMode
 from yolops.rehearsal.instances import Instances
 from yolops.rehearsal.inventory import inventory, server_of
+from yolops.rehearsal.log import log
 from yolops.rehearsal.machines import Machines
 from yolops.rehearsal.mlflow import ManagedMlflow
 from yolops.rehearsal.root_filesystem import RootFilesystem, cache_directory
@@ -67,7 +67,7 @@ class SimulatedAws:
             interrupt=self._jobs.interrupt,
         )
         self._names = AwsNames(gate, authority, _Handler) if mode is InstanceMode.CONTAINER else None
-        images = RootFilesystem(cache_directory(), lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
+        images = RootFilesystem(cache_directory(), log)
         self._instances = None if self._names is None else Instances(directory, authority, images, self._names.port)
         self._steward = Steward(self._machines, self._databases, self._instances, self._jobs, turns, self._saver)
         self._server = make_server(LOOPBACK, port, gate, threaded=True, request_handler=_Handler)

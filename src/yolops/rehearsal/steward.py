@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -89,7 +88,7 @@ class Steward:
             try:
                 self._step()
             except Exception:  # noqa: BLE001 - one bad round must not be the last one
-                traceback.print_exc(file=sys.stderr)
+                traceback.print_exc()
             self._stop.wait(POLL_S)
 
     def _step(self) -> None:
