@@ -67,7 +67,7 @@ def _restore(context: typer.Context, backup: Id, yes: Yes = False, as_json: Json
     console.note(f"now: {count(rest)}")
     console.note(f"{backup}: {found.counts}; it takes the place of all runs, models, users and permissions")
     console.note("what is there now is kept as a backup of its own; artifacts that are newer stay in the bucket")
-    if not yes and not agrees(f"restore {backup}?", "--yes"):
+    if not yes and not agrees(f"restore {backup}?"):
         console.note("nothing was changed")
         return
     undo = followed(console, rest, begin_restore(rest, backup), f"restoring {backup}")

@@ -9,13 +9,13 @@ import typer
 from yolops.errors import UsageError
 
 
-def agrees(question: str, option: str) -> bool:
-    """Return whether a person says yes; no is the default.
+def agrees(question: str) -> bool:
+    """Return whether a person says yes; no is the default, and `--yes` answers on the command line.
 
     Raises:
         UsageError: nobody can be asked.
     """
-    return ask(f"{question} [y/N]", option).lower() in {"y", "yes"}
+    return ask(f"{question} [y/N]", "--yes").lower() in {"y", "yes"}
 
 
 def ask(question: str, option: str, default: str = "") -> str:

@@ -64,7 +64,7 @@ def _import_all(recovery: Recovery, console: Console, *, yes: bool) -> tuple[lis
         if not orphans:
             return imported, [*failed.values(), *found.unclear]
         console.note(table("exists", "as", rows=[(orphan.address, orphan.identity) for orphan in orphans]))
-        if number == 0 and not yes and not agrees("Import these, and what belongs to them?", "--yes"):
+        if number == 0 and not yes and not agrees("Import these, and what belongs to them?"):
             console.note("nothing was imported")
             raise typer.Exit(1)
         for orphan, problem in recovery.adopt(orphans):

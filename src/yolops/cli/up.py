@@ -70,7 +70,7 @@ def build(session: Session, settings: Settings, console: Console, *, yes: bool) 
             return deployment, plan
         console.note(plan_table(plan))
         console.note(plan_summary(settings, plan))
-        if not yes and not agrees(f"Apply this to {settings.project_name} in {settings.region}?", "--yes"):
+        if not yes and not agrees(f"Apply this to {settings.project_name} in {settings.region}?"):
             console.note("nothing more was changed")
             return None
         apply(deployment, plan, console)

@@ -164,16 +164,14 @@ def image_size(path: Path) -> tuple[int, int]:
         raise OSError(f"damaged ({error})") from error
 
 
-def chosen_for_val(count: int, seed: int) -> frozenset[int]:
-    """Choose which of `count` images go to val: a fifth, at least one of two, the same for the same seed."""
+def chosen_for_val(count: int) -> frozenset[int]:
+    """Choose which of `count` images go to val: a fifth, at least one of two, at random but always the same."""
     share = min(max(1, round(count * VAL_SHARE)), count - 1) if count > 1 else 0
-    return frozenset(np.random.default_rng(seed).permutation(count)[:share].tolist())
+    return frozenset(np.random.default_rng(0).permutation(count)[:share].tolist())
 
 
-def with_val(images: Sequence[Annotated], seed: int) -> tuple[Annotated, ...]:
-    """Move a fifth of train to val if there is no val."""
-    if any(image.split == "val" for image in images):
-        return tuple(images)
+def with_val(images: Sequence[Annotated]) -> tuple[Annotated, ...]:
+    """Move a fifth of train to val."""
     train = [index for index, image in enumerate(images) if image.split == "train"]
-    moved = {train[chosen] for chosen in chosen_for_val(len(train), seed)}
+    moved = {train[chosen] for chosen in chosen_for_val(len(train))}
     return tuple(replace(image, split="val") if index in moved else image for index, image in enumerate(images))

@@ -61,9 +61,7 @@ class Converted:
     findings: tuple[Finding, ...]
 
 
-def convert(
-    source: Path, target: Path, *, source_format: Source | None = None, to: Target = Target.YOLO, seed: int = 0
-) -> Converted:
+def convert(source: Path, target: Path, *, source_format: Source | None = None, to: Target = Target.YOLO) -> Converted:
     """Convert a dataset.
 
     Images are hard-linked where the file system allows it, else copied. Boxes are cut to the image; those with less
@@ -74,7 +72,6 @@ def convert(
         target: where the dataset goes: a directory that does not exist, or is empty.
         source_format: which format it has; without it, that is recognised.
         to: the format to write.
-        seed: what decides which images go to val where the source does not say it. Only YOLO format needs a val.
 
     Returns:
         What was written.
@@ -89,9 +86,9 @@ def convert(
         raise YolopsError(f"{source}: no annotated image could be read", "see that the images lie beside annotations")
     findings = list(annotations.findings)
     if to is Target.YOLO and not any(image.split == "val" for image in annotations.images):
-        what = f"nothing says what belongs to val, so a fifth of train was taken (seed {seed})"
+        what = "nothing says what belongs to val, so a fifth of train was taken"
         findings.append(Finding(Severity.INFO, "val-chosen", str(source), what, "name the images of val in the source"))
-        annotations = replace(annotations, images=with_val(annotations.images, seed))
+        annotations = replace(annotations, images=with_val(annotations.images))
     images = []
     for item in annotations.images:
         image, said = cut(item)

@@ -113,11 +113,6 @@ class RunLogger:
         """Say how the run ended. Nothing may be said behind it until the run is resumed."""
         self._append("end", status=end.value)
 
-    @property
-    def lost(self) -> int:
-        """How many records neither disk nor memory could take."""
-        return self._writer.lost
-
     def _append_values(self, kind: str, values: Mapping[str, object], **rest: object) -> None:
         items = list(values.items())
         for start in range(0, len(items), VALUES_PER_RECORD):
