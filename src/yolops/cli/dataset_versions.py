@@ -9,7 +9,7 @@ import typer
 
 from yolops.cli.session import Json, Session, session_of
 from yolops.cli.wording import minute, size_text
-from yolops.errors import UsageError, YolopsError
+from yolops.errors import YolopsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Only this dataset.")]
 # Where datasets are kept that are pushed in local mode, and what pulls keep of those that come from a bucket.
 STORE, CACHE = "datasets", "cache"
-# Any region can be asked where a bucket is.
-SOME_REGION = "us-east-1"
 
 
 def push_version(
@@ -205,18 +203,13 @@ def _store(session: Session) -> ObjectStore:
 
 def _located(session: Session, dataset: str) -> tuple[ObjectStore, str, str]:
     """Return the store, the name and the version that somebody means."""
-    from yolops.aws import Aws
     from yolops.datasets.versions.catalogue import check_name
-    from yolops.datasets.versions.store import bucket
+    from yolops.datasets.versions.store import dataset_at
 
     address, _, version = dataset.partition("@")
     if not address.startswith("s3://"):
         return _store(session), check_name(address), version
-    parent, _, name = address.rstrip("/").rpartition("/")
-    owner = parent.removeprefix("s3://").partition("/")[0]
-    if not parent.startswith("s3://") or not owner:
-        raise UsageError(f"{address}: names no dataset in a bucket", "give s3://BUCKET/datasets/NAME")
-    return bucket(Aws(Aws(SOME_REGION).region_of(owner)), parent), name, version
+    return *dataset_at(address), version
 
 
 def _used(session: Session, console: Console) -> Mapping[str, Sequence[str]]:

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yolops.aws import Aws
 from yolops.datasets.check import check
 from yolops.datasets.description import read_dataset
 from yolops.datasets.normalise import write_training_yaml
 from yolops.datasets.versions.catalogue import find_version
 from yolops.datasets.versions.pull import pull, pull_plain
-from yolops.datasets.versions.store import AbsentError, bucket
+from yolops.datasets.versions.store import AbsentError, dataset_at
 from yolops.errors import YolopsError
 from yolops.models.request import ModelRequest
 from yolops.tracking.batches import MAX_PARAMS
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
 # Beside the notebook.
 RUNS, STATE = Path("runs"), Path(".yolops")
-# Any region can be asked where a bucket is.
-SOME_REGION = "us-east-1"
 
 
 @dataclass(frozen=True)
@@ -148,9 +145,7 @@ def _fetched(data_path: str, target: Path) -> Path:
     """Return the directory of a dataset, which is fetched if it lies in a bucket."""
     if not data_path.startswith("s3://"):
         return Path(data_path)
-    parent, _, name = data_path.rstrip("/").rpartition("/")
-    region = Aws(SOME_REGION).region_of(parent.removeprefix("s3://").partition("/")[0])
-    store = bucket(Aws(region), parent)
+    store, name = dataset_at(data_path)
     try:
         manifest = find_version(store, name)
     except AbsentError:  # as `aws s3 sync` put it there

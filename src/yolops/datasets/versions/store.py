@@ -6,8 +6,8 @@ import re
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from yolops.aws import DENIED, EXPIRED, INVALID, MOST_TEXT
-from yolops.errors import YolopsError
+from yolops.aws import DENIED, EXPIRED, INVALID, MOST_TEXT, Aws
+from yolops.errors import UsageError, YolopsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from obstore import PutMode
 
-    from yolops.aws import Aws
-
+# Any region can be asked where a bucket is.
+SOME_REGION = "us-east-1"
 # obstore appends what it knows of itself to what the server said.
 _DEBUG = "\n\nDebug source:"
 _CODE, _MESSAGE = re.compile(r"<Code>(.*?)</Code>"), re.compile(r"<Message>(.*?)</Message>", re.DOTALL)
@@ -156,6 +156,20 @@ def bucket(aws: Aws, uri: str) -> ObjectStore:
     """
     name, _, prefix = uri.removeprefix("s3://").partition("/")
     return ObjectStore(aws.bucket(name, prefix), uri.rstrip("/"))
+
+
+def dataset_at(address: str) -> tuple[ObjectStore, str]:
+    """Return the store and the name of a dataset at an address such as `s3://BUCKET/datasets/NAME`, in any region.
+
+    Raises:
+        UsageError: it is no such address.
+        YolopsError: there is no such bucket, or there are no credentials.
+    """
+    parent, _, name = address.rstrip("/").rpartition("/")
+    owner = parent.removeprefix("s3://").partition("/")[0]
+    if not parent.startswith("s3://") or not owner:
+        raise UsageError(f"{address}: names no dataset in a bucket", "give s3://BUCKET/datasets/NAME")
+    return bucket(Aws(Aws(SOME_REGION).region_of(owner)), parent), name
 
 
 def directory(path: Path) -> ObjectStore:
