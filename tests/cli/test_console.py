@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from rich.console import Console as RichConsole
 
 from yolops.cli.console import ISSUES, Console, print_bug, print_error, table
 from yolops.errors import YolopsError
@@ -59,6 +61,25 @@ def test_without_json_what_is_for_people_is_on_stdout(capsys: pytest.CaptureFixt
 def test_a_table_in_a_pipe_is_not_wrapped(capsys: pytest.CaptureFixture[str]) -> None:
     Console().data(None, table("path", "note", rows=[("p" * 300, "n" * 300)]))
     assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_no_line_of_a_table_in_a_pipe_ends_with_blanks(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = table("name", "note", rows=[("cells", "a"), ("tools", "much longer")])
+    Console().data(None, shown)
+    Console().note(shown)
+    printed = capsys.readouterr()
+    assert printed.out == printed.err == "name   note\ncells  a\ntools  much longer\n"
+
+
+def test_a_narrow_terminal_cuts_no_word_of_a_table_in_two() -> None:
+    run = ("first", "cells", "FINISHED", "2030-01-02 13:55", "197 s", 0.5, 0.1234, "64c82675", "a" * 40)
+    columns = ("name", "experiment", "status", "started", "took", "mAP50", "mAP50-95", "id", "directory")
+    screen = io.StringIO()
+    RichConsole(file=screen, force_terminal=True, color_system=None, width=60, soft_wrap=True).print(
+        table(*columns, rows=[run])
+    )
+    words = screen.getvalue().split()
+    assert {*columns, *run[:3], *run[3].split(), "0.1234", "64c82675", "a" * 16} <= set(words)
 
 
 def test_the_worst_findings_come_first_and_the_rest_is_counted(capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,6 +83,13 @@ def test_the_help_page_names_every_command(type_in: TypeIn) -> None:
     assert listed == commands
 
 
+@pytest.mark.parametrize("group", ["dataset", "runs", "models", "jobs", "users", "backup", "rehearsal"])
+def test_the_help_of_a_group_says_of_each_command_a_whole_sentence(type_in: TypeIn, group: str) -> None:
+    commands = type_in(group, "--help").out.partition("Commands:")[2]
+    assert commands.strip()
+    assert "..." not in commands
+
+
 @pytest.mark.parametrize("command", [("train", "--help"), ("models", "list", "-h")])
 def test_the_help_of_a_command_waits_for_nothing_heavy(type_in: TypeIn, command: tuple[str, ...]) -> None:
     shown = type_in(*command, start=("-c", START))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from yolops import __version__
 from yolops.cli import backup, dataset, jobs, models, rehearsal, runs, train, tune, users
@@ -23,6 +24,19 @@ from yolops.cli.ui import ui
 from yolops.cli.up import up
 from yolops.cli.upgrade import upgrade
 from yolops.platform.workspace import Workspace
+
+
+class Group(TyperGroup):
+    """Commands under one name."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List each with its whole first sentence, on two lines if need be; typer ends it at the end of the line."""
+        commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, command.get_short_help_str(limit=1000)) for name, command in commands if command]
+            )
+
 
 HELP = "Train YOLO detectors, and keep every run, dataset and model in MLflow."
 
@@ -50,13 +64,13 @@ def application() -> typer.Typer:
     app.command(context_settings=train.PASS_THROUGH)(train.train)
     app.command(context_settings=train.PASS_THROUGH)(tune.tune)
     app.command()(demo)
-    app.add_typer(dataset.commands(), name="dataset")
-    app.add_typer(runs.commands(), name="runs")
-    app.add_typer(models.commands(), name="models")
-    app.add_typer(jobs.commands(), name="jobs")
-    app.add_typer(users.commands(), name="users")
-    app.add_typer(backup.commands(), name="backup")
-    app.add_typer(rehearsal.commands(), name="rehearsal")
+    app.add_typer(dataset.commands(), name="dataset", cls=Group)
+    app.add_typer(runs.commands(), name="runs", cls=Group)
+    app.add_typer(models.commands(), name="models", cls=Group)
+    app.add_typer(jobs.commands(), name="jobs", cls=Group)
+    app.add_typer(users.commands(), name="users", cls=Group)
+    app.add_typer(backup.commands(), name="backup", cls=Group)
+    app.add_typer(rehearsal.commands(), name="rehearsal", cls=Group)
     return app
 
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # What is done sooner needs no bar.
 BAR_AFTER_S = 2.0
 PIPE_COLUMNS = 4000
+# A word of a table is folded only if it is longer than this; a date, a status or an ID stays whole.
+WHOLE_WORD = 16
 # Text is shown as it is: rich would take `[0]` for markup, and the `:100:` behind the name of a file for an emoji.
 LITERAL: Any = {"soft_wrap": True, "highlight": False, "markup": False, "emoji": False}
 # A command in a hint; those about the rehearsal itself are the same in one.
@@ -61,11 +63,11 @@ class Console:
             sys.stdout.write(json.dumps(_strict(value), indent=2, default=_plain) + "\n")
             return
         for item in shown:
-            self._out.print(item)
+            _print(self._out, item)
 
     def note(self, line: str | Table) -> None:
         """Say what is going on, on stderr."""
-        self._err.print(line)
+        _print(self._err, line)
 
     def warn(self, line: str) -> None:
         """Say what a person should know before they go on, on stderr."""
@@ -161,11 +163,16 @@ class Bar:
 
 
 def table(*columns: str, rows: Sequence[Sequence[Any]]) -> Table:
-    """Return a table for `Console.data`: numbers to the right, everything else to the left."""
+    """Return a table for `Console.data`: numbers to the right, everything else to the left.
+
+    Where a terminal is too narrow for it, it is the terminal that wraps: a word cut in two is worse.
+    """
     result = Table(box=None, header_style="bold", pad_edge=False, show_header=any(columns))
     for index, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
-        result.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        words = " ".join([column, *(str(_cell(row[index])) for row in rows)]).split()
+        widest = min(max(map(len, words), default=0), WHOLE_WORD)
+        result.add_column(column, justify="right" if numeric else "left", overflow="fold", min_width=widest)
     for row in rows:
         result.add_row(*(_cell(value) for value in row))
     return result
@@ -196,6 +203,16 @@ def print_bug(error: Exception, *, verbose: bool) -> None:
     limit = None if verbose else -8
     sys.stderr.write("".join(traceback.format_exception(error, limit=limit)))
     sys.stderr.write(f"\nThis is a bug in yolops {__version__}. Please report it with the lines above: {ISSUES}\n")
+
+
+def _print(to: RichConsole, item: object) -> None:
+    """Print text or a table; a table without the blanks behind its lines, with which rich fills the last column."""
+    if to.is_terminal or isinstance(item, str):
+        to.print(item)
+        return
+    with to.capture() as printed:
+        to.print(item)
+    to.file.write(re.sub(" +$", "", printed.get(), flags=re.MULTILINE))
 
 
 def _strict(value: object) -> object:
