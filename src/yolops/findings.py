@@ -47,6 +47,11 @@ class Finding:
         }
 
 
+def counted(number: int, one: str, more: str = "") -> str:
+    """Return a number with its noun: `1 image`, `2 images`, `0 classes`; `more` is a plural that is not with an s."""
+    return f"{number} {one if number == 1 else more or f'{one}s'}"
+
+
 def errors(findings: Iterable[Finding]) -> list[Finding]:
     """Return only the findings that stop what would follow."""
     return [finding for finding in findings if finding.severity is Severity.ERROR]

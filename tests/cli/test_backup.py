@@ -89,7 +89,7 @@ def test_a_restore_is_followed_compared_and_can_be_undone(backups: Backups, fake
     typed = backups("restore", ID, "--yes")
     assert typed.code == 0, typed.err
     assert "moving tables" in typed.err
-    assert "1 artifacts of the backup are in the bucket no more" in typed.err
+    assert "1 artifact of the backup lost: no version of it is in the bucket" in typed.err
     assert typed.out.splitlines()[0] == f"restored {ID}: 2 experiments, 1 run, 0 models, 2 artifacts made current again"
     assert typed.out.splitlines()[1].endswith(f"backup restore {UNDO}")
 

@@ -123,7 +123,7 @@ def trained(parent: Path, name: str, progress: Progress) -> RunDirectory:
 def test_runs_that_mlflow_does_not_have_are_named_with_what_sends_them(tmp_path: Path) -> None:
     place, runs = here(tmp_path), tmp_path / "not" / "yet" / "runs"
     trained(runs, "sent", Progress(offset=16, ended=True))
-    assert runs_not_sent(place) == Seen("1 runs, 1 sent or under way")
+    assert runs_not_sent(place) == Seen("1 run, 1 sent or under way")
     trained(runs, "lost", Progress(trouble="no answer from MLflow"))
     trained(runs, "going-on", Progress()).spool.set_owner(this_process())
     (RunDirectory.create(runs, TrainRequest("d", "m", "e", "killed-before-its-spool"), "f")).path.stat()

@@ -11,6 +11,7 @@ from yolops.cli.group import group
 from yolops.cli.session import Json, Session, session_of
 from yolops.cli.wording import size_text
 from yolops.errors import YolopsError
+from yolops.findings import counted
 
 if TYPE_CHECKING:
     from yolops.cli.console import Console
@@ -76,11 +77,12 @@ def _restore(context: typer.Context, backup: Id, yes: Yes = False, as_json: Json
     result = undo.result or {}
     if seen != found.counts:
         console.note(f"there is more by now than the backup holds: {seen}")
+    current = counted(result.get("artifacts", 0), "artifact")
     if lost := result.get("lost", 0):
-        console.warn(f"{lost} artifacts of the backup are in the bucket no more, in no version")
+        console.warn(f"{counted(lost, 'artifact')} of the backup lost: no version of it is in the bucket any more")
     console.data(
         {"restored": backup, "undo": undo.id, "holds": asdict(found.counts), **result},
-        f"restored {backup}: {found.counts}, {result.get('artifacts', 0)} artifacts made current again",
+        f"restored {backup}: {found.counts}, {current} made current again",
         f"undo it: {session.command_prefix()} backup restore {undo.id}",
     )
 
@@ -132,4 +134,4 @@ def _prove(wanted: Counts, seen: Counts, undo: str) -> None:
 
 def _size(backup: Backup) -> str:
     database, artifacts = size_text(backup.database_bytes), size_text(backup.artifact_bytes)
-    return f"database {database}, {backup.artifacts} artifacts ({artifacts}, as versions in the bucket)"
+    return f"database {database}, {counted(backup.artifacts, 'artifact')} ({artifacts}, as versions in the bucket)"

@@ -54,7 +54,7 @@ def _sample(
 
     session = session_of(context)
     console = session.console(as_json=as_json)
-    with console.working("drawing images"):
+    with console.working("drawing images ..."):
         data = write_sample(directory or session.workspace.root / "shapes", images=images, seed=seed)
     console.data({"data": str(data)}, str(data))
 
@@ -73,7 +73,7 @@ def _convert(
     from yolops.datasets.convert import convert
 
     console = session_of(context).console(as_json=as_json)
-    with console.working("converting annotations"):
+    with console.working("converting annotations ..."):
         result = convert(source, target, source_format=source_format, to=to)
     console.findings(result.findings)
     value = {

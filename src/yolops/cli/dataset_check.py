@@ -9,6 +9,7 @@ import typer
 
 from yolops.cli.session import Json, session_of
 from yolops.errors import UsageError, YolopsError
+from yolops.findings import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -102,7 +103,8 @@ def _fix(console: Console, dataset: Dataset, target: Path, *, drop: bool, dry_ru
     from yolops.datasets.mend import mend
 
     mended = mend(dataset, None if dry_run else target, drop=drop)
-    lines = ", ".join(f"{count} of {code}" for code, count in mended.lines.items()) or "none"
+    lines = ", ".join(f"{code} in {counted(count, 'line')}" for code, count in mended.lines.items()) or "no line"
     would = "would have" if dry_run else "has"
-    console.note(f"{target} {would} {mended.images} images, {mended.files} label files written anew; lines: {lines}")
+    images, files = counted(mended.images, "image"), counted(mended.files, "label file")
+    console.note(f"{target} {would} {images}; {files} written anew, for {lines}")
     return {"images": mended.images, "files": mended.files, "lines": dict(mended.lines), "written": not dry_run}

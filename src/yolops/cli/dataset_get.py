@@ -11,6 +11,7 @@ import typer
 
 from yolops.cli.session import Json, Session, session_of
 from yolops.errors import UsageError
+from yolops.findings import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,7 @@ def get(
     refuse_occupied(into.absolute())
     address = source
     if source.startswith(PREFIX):
-        with console.working("asking Roboflow") as say:
+        with console.working("asking Roboflow ...") as say:
             address = archive_of(source, os.environ.get(KEY, ""), say=say)
     bar = console.bar("downloading", lines=True)
     try:
@@ -83,4 +84,4 @@ def _said(got: Got) -> Iterator[str]:
     elif got.names:
         images = ", ".join(f"{count} in {split}" for split, count in got.images.items())
         names = ", ".join(got.names[:10]) + (", ..." if len(got.names) > 10 else "")
-        yield f"images: {images}; {len(got.names)} classes: {names}"
+        yield f"images: {images}; {counted(len(got.names), 'class', 'classes')}: {names}"

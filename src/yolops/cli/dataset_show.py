@@ -36,7 +36,7 @@ def show(
     dataset = read_dataset(data, needs=("train",))
     if any(str(out.resolve()) in members.names for members in dataset.splits.values()):
         raise YolopsError(f"--out {out}: an image of the dataset", "give another file")
-    with console.working("drawing"):
+    with console.working("drawing ..."):
         picked = pick(dataset, count, seed=seed, split=split, name=name)
         sheet = contact_sheet(dataset, picked)
         try:

@@ -9,6 +9,7 @@ import typer
 
 from yolops.cli.session import Json, session_of
 from yolops.errors import UsageError
+from yolops.findings import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,7 +45,8 @@ def split(
     smallest = min(plan.shares.values()) * sum(counts.images for counts in plan.counts.values())
     if plan.largest > smallest:
         console.warn(f"{plan.largest} images belong together, more than the smallest split should get")
-    said = f"{plan.groups} groups of images that stay together, the largest of {plan.largest}"
+    groups, largest = counted(plan.groups, "group"), counted(plan.largest, "image")
+    said = f"{groups} of images that stay together, the largest of {largest}"
     where = [] if dry_run else [str(into.absolute() / "data.yaml")]
     console.data({"data": None if dry_run else where[0], **plan.as_dict()}, _table(plan), said, *where)
 

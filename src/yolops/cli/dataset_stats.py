@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from yolops.cli.session import Json, session_of
+from yolops.findings import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,16 +81,16 @@ def _lines(stats: Stats) -> Iterator[str]:
             yield f"           {side} {least} to {most}, the median is {median}"
     yield f"formats    {', '.join(f'{form} {count}' for form, count in stats.formats.items()) or 'none'}"
     if stats.unreadable:
-        yield f"unread     {stats.unreadable} images, whose objects do not count; yolops dataset check says why"
+        unread = counted(stats.unreadable, "image")
+        yield f"unread     {unread}, whose objects do not count; yolops dataset check says why"
     total = max(1, sum(map(sum, stats.centres)))
     for title, height, row in zip(("centres", "", ""), ("top", "middle", "bottom"), stats.centres, strict=True):
         yield f"{title:10} {height:7} " + "  ".join(f"{_shade(count / total)} {count / total:4.0%}" for count in row)
     if stats.twice:
         twice = stats.twice
-        yield (
-            f"copies     {twice.equal} equal, {twice.alike} nearly equal; "
-            f"{twice.between_splits} images are in another split too{' (see: check)' if twice.between_splits else ''}"
-        )
+        elsewhere = counted(twice.between_splits, "image") + " also in another split"
+        see = " (see: check)" if twice.between_splits else ""
+        yield f"copies     {twice.equal} equal, {twice.alike} nearly equal; {elsewhere}{see}"
 
 
 def _percent(areas: Sequence[int]) -> list[str]:

@@ -10,6 +10,7 @@ import typer
 from yolops.cli.session import Json, Session, session_of
 from yolops.cli.wording import minute, size_text
 from yolops.errors import YolopsError
+from yolops.findings import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,12 +45,12 @@ def push_version(
     with console.progress("reading files" if dry_run else "pushing files") as progress:
         pushed = push(store, name, dataset, version=report.fingerprint, dry_run=dry_run, progress=progress)
     version = pushed.version[:SHOWN_CHARACTERS]
-    sent = f"{pushed.sent_objects} objects, {size_text(pushed.sent_bytes)}"
+    sent = f"{counted(pushed.sent_objects, 'object')}, {size_text(pushed.sent_bytes)}"
     what = f"is new: {sent} to send" if dry_run else f"pushed: {sent} sent"
     console.data(
         {"dataset": name, "uri": f"{store.where}/{name}", "dry_run": dry_run, **pushed.as_dict()},
         f"{name}@{version} {what if pushed.new else 'is there already'} "
-        f"(the version has {pushed.files} files, {size_text(pushed.bytes)})",
+        f"(the version has {counted(pushed.files, 'file')}, {size_text(pushed.bytes)})",
     )
     if pushed.new and not dry_run:
         console.note(f"get it anywhere: {session.command_prefix()} dataset pull {name}@{version}")
@@ -90,9 +91,10 @@ def pull_version(
         with console.progress("pulling files") as progress:
             pulled = pull(store, name, manifest, directory, splits=split or (), cache=cache, progress=progress)
     what = f"{name}@{pulled.version[:SHOWN_CHARACTERS]}" if pulled.version else name
+    size, fetched = size_text(pulled.bytes), size_text(pulled.fetched_bytes)
     console.data(
         {"dataset": name, **pulled.as_dict()},
-        f"{what}: {pulled.files} files, {size_text(pulled.bytes)}, {size_text(pulled.fetched_bytes)} of it fetched",
+        f"{what}: {counted(pulled.files, 'file')}, {size}; {fetched} fetched",
         str(pulled.directory),
     )
 
@@ -180,7 +182,7 @@ def _pruning(session: Session, console: Console, plans: Sequence[Pruning]) -> li
         for manifest in plan.versions
     ]
     lines = [
-        f"{plan.name}: {len(plan.garbage)} objects that nothing refers to, {size_text(plan.garbage_bytes)}"
+        f"{plan.name}: {counted(len(plan.garbage), 'object')} that nothing refers to, {size_text(plan.garbage_bytes)}"
         for plan in plans
         if plan.garbage
     ]

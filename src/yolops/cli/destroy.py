@@ -10,6 +10,7 @@ import typer
 from yolops.cli.session import Json, Session, session_of
 from yolops.cli.wording import size_text
 from yolops.errors import YolopsError
+from yolops.findings import counted
 
 if TYPE_CHECKING:
     from yolops.cli.console import Console
@@ -61,7 +62,7 @@ def _say_what_goes(session: Session, stake: Stake, console: Console) -> None:
         console.note(f"  database    {database} (a last snapshot is kept unless db_snapshot_on_destroy = false)")
     for bucket in stake.buckets:
         fate = "stays: delete_bucket_contents is not set" if bucket in stake.kept else "goes"
-        content = f"{bucket.objects} versions of objects, {size_text(bucket.bytes)}"
+        content = f"{counted(bucket.objects, 'version')} of objects, {size_text(bucket.bytes)}"
         console.note(f"  bucket      {bucket.name} with {content}; it {fate}")
 
 

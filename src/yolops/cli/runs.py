@@ -80,6 +80,7 @@ _TAGS = ("yolops.error", "yolops.epochs", "yolops.directory", "mlflow.source.git
 def _sync(context: typer.Context, as_json: Json = False) -> None:
     """Send what MLflow does not have yet of runs that ended while it was away."""
     from yolops.errors import YolopsError
+    from yolops.findings import counted
     from yolops.training.run_directory import RUNS, all_spools
     from yolops.training.sending import send_what_waits, wait_until_delivered
 
@@ -87,9 +88,9 @@ def _sync(context: typer.Context, as_json: Json = False) -> None:
     console = session.console(as_json=as_json)
     access = session.access(session.enter(session.outputs(), console))
     senders = send_what_waits(all_spools(session.workspace.root / RUNS), access)
-    with console.working(f"sending {len(senders)} runs ..."):
+    with console.working(f"sending {counted(len(senders), 'run')} ..."):
         done = [wait_until_delivered(spool, sender, access, console.note) for spool, sender in senders]
     runs = [spool.progress().run_id for spool, _ in senders]
-    console.data({"runs": runs, "delivered": all(done)}, f"{sum(done)} of {len(done)} runs sent")
+    console.data({"runs": runs, "delivered": all(done)}, f"{sum(done)} of {counted(len(done), 'run')} sent")
     if not all(done):
         raise YolopsError("MLflow does not have all of it yet", "they are kept; see how MLflow is: yolops status")

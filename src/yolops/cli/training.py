@@ -12,6 +12,7 @@ from yolops.cli.training_display import TrainingDisplay
 from yolops.datasets.description import Dataset, read_dataset
 from yolops.datasets.gate import checked
 from yolops.errors import YolopsError
+from yolops.findings import counted
 from yolops.tracking.names import check_name
 from yolops.training.run_directory import RUNS, RunDirectory, TrainRequest
 from yolops.training.sending import BackgroundSenders, model_of
@@ -73,7 +74,7 @@ def show(console: Console, run: TrainedRun) -> None:
     }
     lines = [
         "   ".join(f"{name} {value:.3f}" for name, value in metrics.items()),
-        f"trained  {run.trained.epochs} {'epoch' if run.trained.epochs == 1 else 'epochs'} in {run.seconds:.0f} s",
+        f"trained  {counted(run.trained.epochs, 'epoch')} in {run.seconds:.0f} s",
         f"weights  {run.trained.best}",
     ]
     if model.get("version"):
@@ -86,7 +87,7 @@ def show(console: Console, run: TrainedRun) -> None:
             f"nothing is lost: `yolops runs sync` sends it; the log is {run.directory.spool.log_file}",
         )
     if progress.rejected:
-        console.warn(f"MLflow refused {progress.rejected} records: {run.directory.spool.rejected_file}")
+        console.warn(f"MLflow refused {counted(progress.rejected, 'record')}: {run.directory.spool.rejected_file}")
 
 
 def threads(wanted: str, cores: int) -> int:

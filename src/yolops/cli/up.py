@@ -9,6 +9,7 @@ import typer
 
 from yolops.cli.session import Json, Session, session_of
 from yolops.errors import UsageError, YolopsError
+from yolops.findings import counted
 
 if TYPE_CHECKING:
     from yolops.cli.console import Console
@@ -104,7 +105,7 @@ def _up_here(session: Session, console: Console, port: int | None) -> None:
     from yolops.platform.local import LocalPlatform
 
     platform = LocalPlatform(session.workspace, say=console.note)
-    with console.working("Making sure that MLflow runs; a start takes about ten seconds"):
+    with console.working("making sure that MLflow runs; a start takes about ten seconds ..."):
         outputs = platform.up(port)
     console.data(
         outputs.as_dict(),
@@ -120,6 +121,5 @@ def _send_what_waits(session: Session, console: Console, access: Access) -> None
 
     waiting = send_what_waits(all_spools(session.workspace.root / RUNS), access)
     if waiting:
-        console.note(
-            f"{len(waiting)} runs that ended while MLflow was away are being sent; wait for them: yolops runs sync"
-        )
+        runs = counted(len(waiting), "run")
+        console.note(f"sending {runs} that ended while MLflow was away; to wait for that: yolops runs sync")

@@ -119,7 +119,7 @@ def _platform(session: Session, to: str, *, rehearse: bool) -> tuple[Settings, M
     if to not in shipped:
         raise YolopsError(
             f"MLflow {to}: this configuration cannot install it; it can install {', '.join(shipped)}",
-            "choose one of them; a newer yolops brings newer ones: yolops init",
+            "choose one of them; a newer release brings newer ones: yolops init",
         )
     if parts(to) < parts(present):
         raise YolopsError(

@@ -9,6 +9,7 @@ import numpy as np
 from yolops.datasets.codes import finding
 from yolops.datasets.description import SPLITS
 from yolops.datasets.tally import STEPS
+from yolops.findings import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,8 @@ def about_balance(dataset: Dataset, tally: Tally) -> Iterator[Finding]:
         yield finding("class-without-boxes", source, what, "label some, or take the class out of `names`")
     if tally.per_class[_VAL].any():
         for number in np.flatnonzero((train > 0) & (tally.per_class[_VAL] == 0)).tolist():
-            what = f"class {number} ({dataset.names[number]}) has {train[number]} boxes in train and none in val"
+            boxes = counted(train[number], "box", "boxes")
+            what = f"class {number} ({dataset.names[number]}) has {boxes} in train and none in val"
             yield finding("class-missing-in-val", source, what, "move some images of it to val, so that it is measured")
     most, least = int(train.argmax()), int(np.where(train > 0, train, train.max() + 1).argmin())
     if train[most] >= IMBALANCE * train[least]:

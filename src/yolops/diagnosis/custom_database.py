@@ -58,7 +58,7 @@ def support(custom: Custom) -> Seen:
     notes = Notes(found["DBInstanceIdentifier"])
     if ends[0] - datetime.now(UTC) < SUPPORT_ENDS:
         what = f"standard support of {engine} {major} ends on {ends[0]:%Y-%m-%d}; after it AWS charges for each core"
-        notes.warning("database-support-ends", what, "a newer yolops brings a newer engine; back up, then yolops up")
+        notes.warning("database-support-ends", what, "a newer release brings a newer engine; back up, then yolops up")
     return notes.seen(f"{engine} {major} until {ends[0]:%Y-%m-%d}")
 
 

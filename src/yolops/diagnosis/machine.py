@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from yolops import process
 from yolops.diagnosis.check import Check, Notes, Seen, Skip
 from yolops.errors import YolopsError
+from yolops.findings import counted
 from yolops.training.run_directory import RUNS, all_spools
 from yolops.training.sending import is_waiting
 
@@ -130,7 +131,7 @@ def runs_not_sent(here: Here) -> Seen:
         trouble = next((spool.progress().trouble for spool in waiting if spool.progress().trouble), "")
         why = f"; last seen: {trouble}" if trouble else ""
         notes.warning("runs-not-sent", f"MLflow does not have all of {names}{more}{why}", "yolops runs sync")
-    return notes.seen(f"{len(spools)} runs, {len(spools) - len(waiting)} sent or under way")
+    return notes.seen(f"{counted(len(spools), 'run')}, {len(spools) - len(waiting)} sent or under way")
 
 
 def gpu(here: Here) -> Seen:

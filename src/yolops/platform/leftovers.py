@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from yolops.aws import AwsError, absent_ok
-from yolops.findings import Finding, Severity
+from yolops.findings import Finding, Severity, counted
 from yolops.platform.listings import (
     EC2,
     HARMLESS,
@@ -132,7 +132,7 @@ class _Search:
                 continue
             if name == self._scope.bucket or self._scope.owns(name, self._bucket_tags(name)):
                 objects, size = count_objects(self._aws, name)
-                what = f"with {objects} versions of objects, {size / 1e6:.1f} MB"
+                what = f"with {counted(objects, 'version')} of objects, {size / 1e6:.1f} MB"
                 yield self._finding("bucket", name, {}, what)
 
     def listed(self, listing: Listing) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from yolops.errors import YolopsError
+from yolops.findings import counted
 from yolops.tracking.rest import NotFoundError, search_all
 from yolops.tracking.runs import experiment_names
 from yolops.tracking.server_work import wait_for_end
@@ -37,7 +38,7 @@ class Counts:
 
     def __str__(self) -> str:
         words = ((self.experiments, "experiment"), (self.runs, "run"), (self.models, "model"))
-        return ", ".join(f"{number} {word}{'' if number == 1 else 's'}" for number, word in words)
+        return ", ".join(counted(number, word) for number, word in words)
 
 
 @dataclass(frozen=True)

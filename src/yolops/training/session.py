@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from yolops.datasets.normalise import write_training_yaml
 from yolops.errors import YolopsError
+from yolops.findings import counted
 from yolops.running_processes import this_process
 from yolops.tracking.run_logger import RunEnd, RunLogger
 from yolops.tracking.spool import RunIntent, Spool
@@ -220,7 +221,7 @@ class TrainingSession:
             yield
             end = RunEnd.FINISHED
         except BaseException as problem:
-            end, error = ended_by(problem, f"stopped after {observer.epochs} epochs")
+            end, error = ended_by(problem, f"stopped after {counted(observer.epochs, 'epoch')}")
             if isinstance(problem, INTERRUPTIONS):
                 goes_on = self._goes_on.format(name=directory.path.name) if directory.last.exists() else ""
                 self._display.note(f"{error}; {goes_on}" if goes_on else error)

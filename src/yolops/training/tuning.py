@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from yolops.errors import YolopsError
+from yolops.findings import counted
 from yolops.tracking.run_logger import RunEnd, RunLogger
 from yolops.tracking.spool import RunIntent, Spool
 from yolops.training.run_directory import TrainRequest
@@ -210,8 +211,9 @@ class _Trials:
         def judge(epoch: int, metrics: Mapping[str, float]) -> None:
             value = metrics.get(METRICS[metric])
             if value is not None and self._study.is_hopeless(trial, epoch, value):
+                after = counted(epoch, "epoch")
                 raise EndedEarly(
-                    f"ended early: after {epoch} epochs {metric} {value:.3f} is below the median of the trials before"
+                    f"ended early: after {after} {metric} {value:.3f} is below the median of the trials before"
                 )
 
         return judge
