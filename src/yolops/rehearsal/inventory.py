@@ -8,8 +8,8 @@ from moto.ec2.models import ec2_backends
 from moto.s3.models import s3_backends
 
 from yolops.rehearsal.backends import backends_of
+from yolops.rehearsal.reconciler import machine_name, managed
 from yolops.rehearsal.stand_ins import INSTANCES
-from yolops.rehearsal.steward import machine_name, managed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

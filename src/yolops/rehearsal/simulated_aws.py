@@ -23,10 +23,10 @@ from yolops.rehearsal.inventory import inventory, server_of
 from yolops.rehearsal.log import log
 from yolops.rehearsal.machines import Machines
 from yolops.rehearsal.mlflow import ManagedMlflow
+from yolops.rehearsal.reconciler import Reconciler
 from yolops.rehearsal.root_filesystem import RootFilesystem, cache_directory
 from yolops.rehearsal.running_jobs import RunningJobs
 from yolops.rehearsal.saver import Saver
-from yolops.rehearsal.steward import Steward
 from yolops.rehearsal.turns import Turns
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class SimulatedAws:
         self._names = AwsNames(gate, authority, _Handler) if mode is InstanceMode.CONTAINER else None
         images = RootFilesystem(cache_directory(), log)
         self._instances = None if self._names is None else Instances(directory, authority, images, self._names.port)
-        self._steward = Steward(self._machines, self._databases, self._instances, self._jobs, turns, self._saver)
+        self._reconciler = Reconciler(self._machines, self._databases, self._instances, self._jobs, turns, self._saver)
         self._server = make_server(LOOPBACK, port, gate, threaded=True, request_handler=_Handler)
         self._server.daemon_threads = True  # type: ignore[attr-defined] # of the threaded server
 
@@ -78,11 +78,11 @@ class SimulatedAws:
         signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=self._end).start())
         if self._names is not None:
             self._names.start()
-        self._steward.start()
+        self._reconciler.start()
         try:
             self._server.serve_forever()
         finally:
-            self._steward.stop()
+            self._reconciler.stop()
             if self._names is not None:
                 self._names.stop()
             self._saver.save()
@@ -94,4 +94,4 @@ class SimulatedAws:
 
     def _status(self) -> dict[str, Any]:
         seen = inventory(self._machines, self._databases, self._instances, self._jobs, self._missing)
-        return seen | {"settled": self._steward.settled}
+        return seen | {"settled": self._reconciler.settled}

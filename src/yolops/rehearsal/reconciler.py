@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 POLL_S = 0.2
 
 
-class Steward:
+class Reconciler:
     """Does what has to be done, again and again, until it is told to stop.
 
     Args:
@@ -64,7 +64,7 @@ class Steward:
         self._events = BootEvents()
         self._seen = -1
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="steward")
+        self._thread = threading.Thread(target=self._run, name="reconciler")
         self.settled = False
 
     def start(self) -> None:
