@@ -109,25 +109,29 @@ def push(
     sender = Sender(store, name, fresh, dry_run=dry_run)
     with sender:
         hashes = _send_files(layout, places, sender, progress)
-    index = _index(layout, hashes, places)
-    mark = fingerprint(
-        dataset.names, entries(layout.root, layout.splits, {path: found.canonical for path, found in hashes.items()})
-    )
+    canonical = {path: found.canonical for path, found in hashes.items()}
+    mark = fingerprint(dataset.names, entries(layout.root, layout.splits, canonical))
     if version and mark != version:
         raise YolopsError(f"{dataset.source}: the dataset was changed while it was pushed", "push it again")
+    index = _index(layout, hashes, places)
     content = write_index(index)
     manifest = _manifest(mark, dataset, layout, index, content)
-    last = write_manifest(manifest)
     new = mark not in whole
     if new and not dry_run:
         if datetime.now(UTC) - began > FRESH:
             raise YolopsError(f"{store.where}/{name}: the push took longer than {FRESH.days} days", "push it again")
-        store.put(index_key(name, manifest.index), content)
         # One whose objects are gone is replaced: nobody can pull it.
-        is_broken = version_key(name, mark) in there
-        new = store.put(version_key(name, mark), last, only_new=not is_broken)
-    sent = (sender.objects + 2, sender.bytes + len(content) + len(last)) if new else (sender.objects, sender.bytes)
+        new = _seal(store, name, manifest, content, is_broken=version_key(name, mark) in there)
+    own = (content, write_manifest(manifest)) if new else ()
+    sent = (sender.objects + len(own), sender.bytes + sum(map(len, own)))
     return Pushed(mark, new, manifest.images, manifest.files, manifest.bytes, *sent)
+
+
+def _seal(store: Store, name: str, manifest: Manifest, index: bytes, *, is_broken: bool) -> bool:
+    """Write index and manifest, in this order; return False where another push has written the manifest already."""
+    store.put(index_key(name, manifest.index), index)
+    key = version_key(name, manifest.version)
+    return store.put(key, write_manifest(manifest), only_new=not is_broken)
 
 
 def _manifest(mark: str, dataset: Dataset, layout: Layout, index: Index, content: bytes) -> Manifest:
