@@ -91,7 +91,10 @@ def plan_table(plan: Plan) -> Table | str:
         (change.action.value, change.address, change.holds and f"LOSES {change.holds}", change.reason)
         for change in plan.changes
     ]
-    return table("", "resource", "data", "why", rows=rows) if rows else "the same resources"
+    titles = ("", "resource", "data", "why")
+    said = [index for index in range(len(titles)) if any(row[index] for row in rows)]
+    shown = [[row[index] for index in said] for row in rows]
+    return table(*(titles[index] for index in said), rows=shown) if rows else "the same resources"
 
 
 def plan_summary(settings: Settings, plan: Plan) -> str:

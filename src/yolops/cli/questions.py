@@ -31,7 +31,7 @@ def ask(question: str, option: str, default: str = "") -> str:
         KeyboardInterrupt: the person leaves instead.
     """
     if not can_ask():
-        raise UsageError(f"{question} - there is no terminal to answer on", f"answer with {option}")
+        raise UsageError(f"there is no terminal to answer on: {question}", f"answer with {option}")
     text = f"{question} ({default})" if default else question
     try:
         return str(typer.prompt(text, default=default, show_default=False, err=True)).strip()

@@ -128,6 +128,7 @@ def train(
     refuse_errors(outcomes)
     if dry_run:
         return
+    say_price(console, outcomes)
     send(session, console, freight, outputs, datasets)
     rest = session.mlflow(outputs)
     jobs = SageMakerJobs(Aws(outputs.aws_region), outputs.project_name)
@@ -159,10 +160,14 @@ def preflight(console: Console, planned: Planned) -> list[Outcome]:
     with console.progress("looking at quota, image, network and price") as progress:
         outcomes = run_checks([check.of(planned) for check in CHECKS], progress)
     console.findings([finding for outcome in outcomes for finding in outcome.findings])
+    return outcomes
+
+
+def say_price(console: Console, outcomes: Sequence[Outcome]) -> None:
+    """Say what the job costs, before it is sent."""
     for outcome in outcomes:
         if outcome.check == "price" and outcome.found:
             console.note(f"price: {outcome.found}")
-    return outcomes
 
 
 def refuse_errors(outcomes: Sequence[Outcome]) -> None:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 from yolops.aws import Aws
 from yolops.cli.job_freight import gather, send
-from yolops.cli.train_in_sagemaker import NO_RUN, Order, gate_of, platform_of, preflight, refuse_errors, show_plan
+from yolops.cli.train_in_sagemaker import (
+    NO_RUN,
+    Order,
+    gate_of,
+    platform_of,
+    preflight,
+    refuse_errors,
+    say_price,
+    show_plan,
+)
 from yolops.cli.tune_following import follow, show_ended
 from yolops.costs.prices import PRICE_LIST_REGION
 from yolops.datasets.versions.store import bucket
@@ -99,6 +108,7 @@ def tune(
     refuse_errors(outcomes)
     if dry_run:
         return
+    say_price(console, outcomes)
     send(session, console, freight, outputs, datasets)
     store = bucket(aws, f"s3://{outputs.bucket_name}")
     store.put(code.script_key(search.script), search.script, only_new=True)

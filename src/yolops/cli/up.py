@@ -68,6 +68,7 @@ def build(session: Session, settings: Settings, console: Console, *, yes: bool) 
     while True:
         plan = make_plan(deployment, console)
         if plan.empty:
+            console.note(plan_summary(settings, plan))
             return deployment, plan
         console.note(plan_table(plan))
         console.note(plan_summary(settings, plan))

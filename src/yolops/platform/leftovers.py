@@ -204,6 +204,8 @@ class _Search:
         template = REMOVE.get(kind, "")
         command = template.format_map(defaultdict(str, {**fields, "name": name}))
         fix = f"aws {command} --region {self._aws.region}" if command else "remove it in the console"
+        if kind == "bucket":  # `aws s3 rb --force` leaves former versions, and then fails
+            fix = f"empty it in the console of S3, which takes former versions too, then: {fix}"
         said = " ".join(part for part in (kind, name, what) if part)
         if kept or name in self._scope.kept:
             return Finding(Severity.INFO, "kept", self._aws.region, f"{said}: kept on purpose", fix)

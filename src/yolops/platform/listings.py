@@ -123,7 +123,7 @@ REMOVE = {
     "lifecycle configuration": "sagemaker delete-studio-lifecycle-config --studio-lifecycle-config-name {name}",
     "MLflow server": "sagemaker delete-mlflow-tracking-server --tracking-server-name {name}",
     "MLflow app": "sagemaker delete-mlflow-app --arn {Arn}",
-    "bucket": "s3 rb --force s3://{name}",
+    "bucket": "s3api delete-bucket --bucket {name}",
     "budget": "budgets delete-budget --account-id {account} --budget-name {name}",
     "Studio app": "sagemaker delete-app --domain-id {DomainId} --space-name {SpaceName} --app-type {AppType} "
     "--app-name {name}",
