@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import yolops.cli
+from tests.tracking.mlflow_http import serving
 from yolops import __version__
 from yolops.cli.console import ISSUES
 
@@ -173,3 +174,21 @@ def test_an_interrupt_that_a_library_swallows_is_raised_again_at_the_next_step()
     )
     result = subprocess.run([sys.executable, "-c", swallowed], capture_output=True, text=True, check=True, timeout=30)
     assert result.stdout == "again\n"
+
+
+def test_a_mistyped_argument_is_said_before_the_images_are_read(type_in: TypeIn, tmp_path: Path) -> None:
+    assert type_in("dataset", "sample", "--images", "4", "2", "2").code == 0
+    (tmp_path / "shapes/images/train/0000.jpg").write_bytes(b"damaged")
+    shown = type_in("train", "shapes", "--epoks", "3")
+    assert (shown.code, shown.out) == (2, "")
+    assert shown.err.splitlines()[0] == "error: --epoks is no argument of the trainer (did you mean --epochs?)"
+
+
+def test_status_is_about_the_server_that_was_named(type_in: TypeIn) -> None:
+    with serving() as mlflow:
+        mlflow.will_answer("experiments/search", {"experiments": []})
+        shown = type_in("--tracking-uri", mlflow.uri, "status", "--json")
+        assert (shown.code, json.loads(shown.out)["url"]) == (0, mlflow.uri)
+    away = type_in("--tracking-uri", mlflow.uri, "status")
+    assert (away.code, away.out) == (1, "")
+    assert away.err.startswith(f"error: {mlflow.uri}: no answer from MLflow (Connection refused)")

@@ -135,7 +135,7 @@ def test_a_member_of_the_team_works_with_everything_that_is_there_and_that_will_
     before = root.post("experiments/create", name="before")["experiment_id"]
     run = a_run(root, before)
     root.post("registered-models/create", name="before")
-    assert users("grant", "dan", "EDIT", "--all").out == "dan may EDIT every experiment, every model\n"
+    assert users("grant", "dan", "edit", "--all").out == "dan may EDIT every experiment, every model\n"
     after = root.post("experiments/create", name="after")["experiment_id"]
     root.post("registered-models/create", name="after")
     for experiment in (before, after):

@@ -118,6 +118,7 @@ SPLITS = "train: images/train\nval: images/val\n"
         ("train: [a\nval: b\n", r"data\.yaml:2: not valid YAML"),
         ("train:\timages\n\tval: x\n", "not valid YAML"),
         (b"\x00\x01\x02\xff\xfe", "not valid YAML"),
+        (b"\x89PNG\r\n\x1a\n", "not valid YAML"),
         ("[" * 5000, "not valid YAML"),
         ("names: 2024-13-45\n" + SPLITS, "not valid YAML"),
         (SPLITS, "neither `names` nor `nc`"),

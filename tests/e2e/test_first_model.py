@@ -135,7 +135,9 @@ def test_the_model_is_registered_with_its_metrics_and_found_by_the_command_line(
     assert float(versions[0]["tags"]["mAP50"]) > 0.5
     assert yolops.ok("models", "list", "--json").json[0]["name"] == "shapes"
     assert "first" in yolops.ok("runs", "list").out
-    assert "mAP50" in yolops.ok("runs", "show", "first").out
+    shown = yolops.ok("runs", "show", "first").out
+    assert "mAP50" in shown
+    assert "\ncommand " in shown
 
 
 PREDICT = """

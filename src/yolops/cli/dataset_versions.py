@@ -83,9 +83,9 @@ def pull_version(
     except AbsentError:
         if version or split:
             raise
-        console.note(f"{store.where}/{name}: no version, so its files are taken as they are")
         with console.progress("pulling files") as progress:
             pulled = pull_plain(store, name, directory, progress)
+        console.note(f"{store.where}/{name}: no version, so its files were taken as they are")
     else:
         cache = Cache(session.workspace.create_state() / CACHE) if store.where.startswith("s3://") else None
         with console.progress("pulling files") as progress:

@@ -66,7 +66,7 @@ def _show(
         ("status", found.status),
         ("started", f"{found.started.astimezone():%Y-%m-%d %H:%M:%S}"),
         ("took", "-" if found.seconds is None else f"{found.seconds:.0f} s"),
-        *((name.rpartition(".")[2], found.tags[name]) for name in _TAGS if found.tags.get(name)),
+        *((title, found.tags[name]) for title, name in _TAGS.items() if found.tags.get(name)),
     ]
     metrics = [(name, value) for name, value in sorted(found.metrics.items()) if not name.startswith("system/")]
     session.console(as_json=as_json).data(
@@ -74,7 +74,13 @@ def _show(
     )
 
 
-_TAGS = ("yolops.error", "yolops.epochs", "yolops.directory", "mlflow.source.git.commit", "mlflow.source.name")
+_TAGS = {
+    "error": "yolops.error",
+    "epochs": "yolops.epochs",
+    "directory": "yolops.directory",
+    "commit": "mlflow.source.git.commit",
+    "command": "mlflow.source.name",
+}
 
 
 def _sync(context: typer.Context, as_json: Json = False) -> None:

@@ -142,7 +142,7 @@ class Session:
         """Return what a person types before a command to work in this workspace again."""
         program = "yolops" if shutil.which("yolops") else sys.argv[0]
         if self.workspace.root != Path.cwd():
-            program += f" --workspace {os.path.relpath(self.workspace.root)}"
+            program += f" --workspace {min(os.path.relpath(self.workspace.root), str(self.workspace.root), key=len)}"
         return f"{program} --rehearsal" if self.rehearsal else program
 
 

@@ -12,6 +12,7 @@ from yolops.cli.wording import minute, size_text
 
 if TYPE_CHECKING:
     from yolops.cli.console import Console
+    from yolops.platform.outputs import Outputs
     from yolops.platform.settings import Settings
 
 MOST_DRIFT = 10
@@ -21,11 +22,24 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     """Show whether MLflow runs, where, and how much it keeps. Exit code 1 if it does not answer."""
     session = session_of(context)
     console = session.console(as_json=as_json)
+    if named := session.named_server():
+        _elsewhere(session, named, console)
+        return
     settings = session.workspace.settings()
     healthy = _here(session, console) if settings is None else _in_aws(session, settings, console)
     if not healthy:
         console.note(f"try: {session.command_prefix()} up")
         raise typer.Exit(1)
+
+
+def _elsewhere(session: Session, named: Outputs, console: Console) -> None:
+    """Show a server that somebody else runs: who asks it for experiments has reached it, and was let in."""
+    from yolops.cli.console import table
+
+    session.mlflow(named).post("experiments/search", max_results=1)
+    value = {"mode": named.mode.value, "state": "running", "url": named.tracking_uri}
+    rows = [("state", "running"), ("address", named.tracking_uri)]
+    console.data(value, table("platform", named.mode.value, rows=rows))
 
 
 def _here(session: Session, console: Console) -> bool:

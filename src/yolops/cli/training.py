@@ -40,6 +40,8 @@ def train(session: Session, console: Console, request: TrainRequest) -> TrainedR
     if request.register_as:
         check_name("--register-as", request.register_as)
         check_name("--alias", request.alias)
+    read_dataset(Path(request.data))  # a wrong path and a mistyped argument are said before all images are read
+    trainer_of(session).check(request.arguments, request.model)
     dataset, report = checked_dataset(session, console, Path(request.data))
     request = replace(request, experiment=request.experiment or dataset.source.parent.name)
     return TrainingSession(parts_of(session, console)).train(request, dataset, report)

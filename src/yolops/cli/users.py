@@ -112,7 +112,10 @@ def _password(context: typer.Context, name: Name, from_stdin: FromStdin = False,
 def _grant(
     context: typer.Context,
     name: Name,
-    permission: Annotated[Literal["READ", "EDIT", "MANAGE"], typer.Argument(help="What they may do.")],
+    permission: Annotated[
+        Literal["READ", "EDIT", "MANAGE"],
+        typer.Argument(metavar="READ|EDIT|MANAGE", help="What they may do.", case_sensitive=False),
+    ],
     experiment: OfExperiment = "",
     model: OfModel = "",
     everything: OfAll = False,

@@ -174,9 +174,10 @@ def _load(source: Path) -> tuple[Mapping[Any, Any], Mapping[str, int]]:
         mark = getattr(error, "problem_mark", None)
         where = f"{source}:{mark.line + 1}" if mark else str(source)
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or type(error).__name__
-        raise DescriptionError(
-            "description-unreadable", where, f"not valid YAML ({problem})", "indent with spaces and quote odd names"
-        ) from error
+        fix = "indent with spaces and quote odd names"
+        if isinstance(error, yaml.reader.ReaderError):
+            fix = "give the data.yaml of the dataset; it must be text in UTF-8"
+        raise DescriptionError("description-unreadable", where, f"not valid YAML ({problem})", fix) from error
     if not isinstance(value, dict) or not isinstance(node, yaml.MappingNode):
         fix = "it needs at least the keys train, val and names"
         raise DescriptionError("description-unreadable", str(source), "holds no mapping", fix)

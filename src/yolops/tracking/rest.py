@@ -104,7 +104,7 @@ class MlflowRest:
                     "set MLFLOW_TRACKING_SERVER_CERT_PATH to the certificate of the authority that signed it",
                 ) from error
             raise YolopsError(
-                f"{self.base}: no answer from MLflow ({error})", "see how it is: yolops status"
+                f"{self.base}: no answer from MLflow ({_plain(error)})", "see how it is: yolops status"
             ) from error
 
     def _answer(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
@@ -174,6 +174,12 @@ def search_all(ask: Callable[..., dict[str, Any]], endpoint: str, **query: objec
         token = answer.get("next_page_token", "")
         if not token:
             return
+
+
+def _plain(error: Exception) -> object:
+    """Return what is wrong without how urllib wraps it: `Connection refused`."""
+    reason = getattr(error, "reason", error)
+    return getattr(reason, "strerror", None) or reason
 
 
 class NotFoundError(YolopsError):

@@ -37,6 +37,8 @@ OURS = {
     "source": "it belongs to prediction",
     "tracker": "it belongs to prediction",
 }
+# Options of yolops that people mistype like the trainer's own.
+KNOWN = frozenset({"model", "experiment", "name", "register-as", "alias", "resume"})
 DETECTION = "detect"
 RANDOM = "random"
 # A full disk, a quota, a limit on the size of files: for a person they are one thing.
@@ -80,6 +82,10 @@ class UltralyticsTrainer:
             if name in OURS:
                 raise UsageError(f"--{name}: yolops sets it itself", OURS[name])
         batch = arguments.get("batch")
+        if isinstance(batch, int | float) and batch <= 0 and batch != -1:
+            raise UsageError(
+                f"--batch {batch}: no number of images", "give 1 or more, a part of the GPU's memory (0.7), or -1"
+            )
         if "," in str(arguments.get("device", "")) and isinstance(batch, int | float) and batch < 1:
             raise UsageError("--batch: on several GPUs the trainer cannot choose it", "give a number of images")
         self._ultralytics()
@@ -96,7 +102,10 @@ class UltralyticsTrainer:
             with contextlib.redirect_stdout(sys.stderr):
                 select_device(str(arguments.get("device", "")), verbose=False)
         except ValueError as error:
-            raise UsageError("--device: this machine does not have it", "leave it out, or give cpu") from error
+            raise UsageError(
+                f"--device {arguments['device']}: this machine does not have it",
+                "leave it out, or give cpu, mps, or the numbers of GPUs: 0, or 0,1",
+            ) from error
         if isinstance(start, Path):
             _check_checkpoint(start)
         else:
@@ -249,7 +258,7 @@ def _unknown_argument(arguments: Mapping[str, object]) -> str:
     unknown = [name for name in arguments if name not in DEFAULT_CFG_DICT]
     texts = []
     for name in unknown:
-        near = difflib.get_close_matches(name, DEFAULT_CFG_DICT, n=1)
+        near = difflib.get_close_matches(name, KNOWN | DEFAULT_CFG_DICT.keys() - OURS.keys(), n=1)
         texts.append(f"--{name} is no argument of the trainer" + (f" (did you mean --{near[0]}?)" if near else ""))
     return "; ".join(texts)
 

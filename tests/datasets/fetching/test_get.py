@@ -119,6 +119,9 @@ def test_what_is_there_already_and_what_is_no_archive_are_refused(builder: Build
     archive.write_bytes(packed(builder.root, "zip"))
     with pytest.raises(YolopsError, match="exists already"):
         get(str(archive), builder.root)
+    with pytest.raises(YolopsError, match="a directory, and no archive") as caught:
+        get(str(builder.root), tmp_path / "new")
+    assert caught.value.hint == f"see what it is: yolops dataset check {builder.root}"
     with pytest.raises(YolopsError, match="no such archive"):
         get(str(tmp_path / "nothing.zip"), tmp_path / "new")
     for content, said in (

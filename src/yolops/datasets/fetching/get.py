@@ -81,6 +81,9 @@ def get(
 def _archive(source: str, partial: Path, progress: Callable[[int, int], None] | None) -> Iterator[Path]:
     """Hand out an archive: the one of this path, or one that is downloaded beside `partial` and removed afterwards."""
     if "://" not in source:
+        if Path(source).is_dir():
+            hint = f"see what it is: yolops dataset check {source}"
+            raise YolopsError(f"{source}: a directory, and no archive", hint)
         if not Path(source).is_file():
             raise YolopsError(f"{source}: there is no such archive", "give a path, https://... or roboflow:...")
         yield Path(source)
