@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Severity(StrEnum):
-    """How much a finding matters: an error stops what would follow, a warning does not."""
+    """How much a finding matters, the worst first: an error stops what would follow, a warning does not."""
 
     ERROR = "error"
     WARNING = "warning"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -170,9 +171,9 @@ def _tell_run(session: Session, console: Console, job: Job) -> float | None:
 
 def _sums(jobs: Sequence[Job]) -> dict[str, int]:
     """Return the billed seconds of each instance type."""
-    found: dict[str, int] = {}
+    found: dict[str, int] = defaultdict(int)
     for job in jobs:
-        found[job.instance_type] = found.get(job.instance_type, 0) + (job.billed_seconds or 0)
+        found[job.instance_type] += job.billed_seconds or 0
     return found
 
 

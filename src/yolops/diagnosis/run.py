@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 
 # AWS names the action that it refuses, in most services.
 REFUSED = re.compile(r"perform: ([a-z0-9-]+:[A-Za-z]+)")
-WORST = (
-    (Severity.ERROR, Verdict.ERROR),
-    (Severity.WARNING, Verdict.WARNING),
-    (Severity.INFO, Verdict.INFO),
-)
 # What follows from a failure would only say the same again.
 FAILED = {Verdict.ERROR, Verdict.SKIPPED}
 
@@ -89,10 +84,7 @@ def _look(task: Task) -> Outcome:
         fix = "report it: https://github.com/yolops/yolops/issues"
         seen, verdict = Seen("", (Finding(Severity.ERROR, "check-broke", task.name, what, fix),)), Verdict.OK
     severities = {finding.severity for finding in seen.findings}
-    for severity, worse in WORST:
-        if severity in severities:
-            verdict = worse
-            break
+    verdict = next((Verdict(worst) for worst in Severity if worst in severities), verdict)
     return Outcome(task.name, verdict, seen.found, seen.findings, time.monotonic() - started)
 
 
