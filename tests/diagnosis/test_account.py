@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from tests.diagnosis.cloud import REGION, cloud, codes
+from tests.fake_aws import FakeAws
 from tests.platform.conftest import simulated_aws  # noqa: F401 - a fixture
-from tests.platform.test_recovery import FakeAws
 from tests.platform.tiny_terraform import terraform_path
 from yolops.aws import Aws, AwsError
 from yolops.diagnosis.account import (

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from tests.diagnosis.cloud import REGION, cloud, codes, entrance
+from tests.fake_aws import FakeAws
 from tests.platform.conftest import simulated_aws  # noqa: F401 - a fixture
-from tests.platform.test_recovery import FakeAws
 from yolops.aws import Aws, AwsError
 from yolops.diagnosis.check import Notes, Seen, Skip
 from yolops.diagnosis.custom import (

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.diagnosis.cloud import cloud, codes
-from tests.platform.test_recovery import FakeAws
+from tests.fake_aws import FakeAws
 from yolops.diagnosis.check import Seen, Skip
 from yolops.diagnosis.studio import Studio, apps, domain, managed, people
 from yolops.platform.outputs import Mode

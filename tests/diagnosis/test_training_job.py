@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 from tests.datasets.versions.memory_store import MemoryStore
 from tests.diagnosis.cloud import codes
+from tests.fake_aws import FakeAws
 from tests.training.submission.jobs import PLATFORM, STUDIO, job
 from yolops.aws import AwsError
 from yolops.diagnosis.check import Skip
@@ -22,26 +23,6 @@ ON_DEMAND, ON_SPOT = "ml.m5.xlarge for training job usage", "ml.m5.xlarge for sp
 SERVER = {"FromPort": 5000, "ToPort": 5000, "UserIdGroupPairs": [{"GroupId": "sg-1"}]}
 NAT = {"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat-1"}
 INTERNET = {"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-1"}
-
-
-class FakeAws:
-    """Answers each operation as it was told, with pages or with an error."""
-
-    region = "eu-central-1"
-
-    def __init__(self, **answers: Any) -> None:
-        self.answers = answers
-        self.asked: dict[str, Any] = {}
-
-    def call(self, _service: str, operation: str, **asked: Any) -> Any:
-        self.asked = asked
-        answer = self.answers[operation]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def pages(self, service: str, operation: str, **asked: Any) -> Iterator[Any]:
-        yield self.call(service, operation, **asked)
 
 
 def planned(machine: Machine = M5, outputs: Outputs = PLATFORM, **answers: Any) -> Planned:

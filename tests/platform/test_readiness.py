@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.platform.test_recovery import FakeAws
+from tests.fake_aws import FakeAws
 from yolops.aws import AwsError
 from yolops.errors import YolopsError
 from yolops.platform.boot_report import BootReport, latest_report, read_boot_report

@@ -7,45 +7,12 @@ from typing import Any
 
 import pytest
 
+from tests.fake_aws import FakeAws
 from yolops.aws import AwsError
 from yolops.errors import YolopsError
 from yolops.platform.recovery import Orphan, Recovery
 
 TAGS = {"Project": "cells", "Name": "cells"}
-
-
-class FakeAws:
-    """Answers what it was told to answer; everything else is not there."""
-
-    def __init__(self, **answers: Any) -> None:
-        self.answers = answers
-        self.waited: list[Any] = []
-
-    def account(self) -> str:
-        return "123456789012"
-
-    def call(self, service: str, operation: str, **parameters: Any) -> Any:
-        if operation not in self.answers:
-            raise AwsError("AWS: not there", "", "ResourceNotFound")
-        answer = self.answers[operation]
-        if isinstance(answer, AwsError):
-            raise answer
-        return answer
-
-    def client(self, service: str) -> FakeAws:
-        return self
-
-    def get_waiter(self, name: str) -> FakeAws:
-        self.waited.append(name)
-        return self
-
-    def wait(self, **parameters: Any) -> None:
-        self.waited.append(parameters)
-        if "wait" in self.answers:
-            raise self.answers["wait"]
-
-    def pages(self, service: str, operation: str, **parameters: Any) -> Iterator[Any]:
-        yield self.call(service, operation, **parameters)
 
 
 class FakeTerraform:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from yolops.running_processes import ProcessIdentity
 from yolops.tracking.spool import Spool
+from yolops.training.recorded_directory import RecordedDirectory
 from yolops.training.trainer import Observer, Trained, TrainSpec
 
 ARGUMENTS = {"epochs": 3, "lr0": 0.01}
@@ -118,3 +120,21 @@ class FakeDisplay:
 
     def epoch(self, number: int, metrics: Mapping[str, float]) -> None:
         self.epochs.append(number)
+
+
+def records_of(directory: RecordedDirectory[Any]) -> list[dict[str, Any]]:
+    """Return what a run has said, in its order."""
+    return [record for _, record in directory.spool.read(0, most=10_000)]
+
+
+def tags_of(directory: RecordedDirectory[Any]) -> dict[str, str]:
+    """Return what it says of itself in the end."""
+    tags: dict[str, str] = {}
+    for record in records_of(directory):
+        tags |= record["values"] if record["kind"] == "tags" else {}
+    return tags
+
+
+def ends_of(directory: RecordedDirectory[Any]) -> list[str]:
+    """Return how it has ended, each time."""
+    return [record["status"] for record in records_of(directory) if record["kind"] == "end"]

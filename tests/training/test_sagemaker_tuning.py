@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from tests.fake_aws import FakeAws
 from yolops.aws import AwsError
 from yolops.errors import YolopsError
 from yolops.training.job.contract import JobRequest
@@ -25,26 +25,8 @@ DESCRIBED = {
 }
 
 
-class Answering:
-    """Answers each operation as it was told, with pages or with an error."""
-
-    region = "eu-central-1"
-
-    def __init__(self, **answers: Any) -> None:
-        self.answers = answers
-
-    def call(self, _service: str, operation: str, **_asked: Any) -> Any:
-        answer = self.answers[operation]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def pages(self, service: str, operation: str, **asked: Any) -> Iterator[Any]:
-        yield self.call(service, operation, **asked)
-
-
 def tunings(**answers: Any) -> SageMakerTunings:
-    aws: Any = Answering(**answers)
+    aws: Any = FakeAws(**answers)
     return SageMakerTunings(aws, "cells")
 
 

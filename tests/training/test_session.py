@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.training.fakes import ARGUMENTS, FakeDisplay, FakeSenders, FakeTrainer
+from tests.training.fakes import ARGUMENTS, FakeDisplay, FakeSenders, FakeTrainer, ends_of, records_of, tags_of
 from yolops.datasets.description import Dataset, read_dataset
 from yolops.datasets.report import Counts, Report
 from yolops.errors import UsageError, YolopsError
@@ -80,23 +80,8 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
-def _records(directory: RunDirectory) -> list[dict[str, Any]]:
-    return [record for _, record in directory.spool.read(0, most=10_000)]
-
-
 def _kinds(directory: RunDirectory) -> list[str]:
-    return [record["kind"] for record in _records(directory)]
-
-
-def _tags(directory: RunDirectory) -> dict[str, str]:
-    tags: dict[str, str] = {}
-    for record in _records(directory):
-        tags |= record["values"] if record["kind"] == "tags" else {}
-    return tags
-
-
-def _ends(directory: RunDirectory) -> list[str]:
-    return [record["status"] for record in _records(directory) if record["kind"] == "end"]
+    return [record["kind"] for record in records_of(directory)]
 
 
 def test_a_finished_training_says_where_it_came_from_what_happened_and_what_came_out_in_this_order(
@@ -107,7 +92,7 @@ def test_a_finished_training_says_where_it_came_from_what_happened_and_what_came
     training = ["params", "tags", "metrics", "metrics"]
     outcome = ["model", "summary", "registration", "tags", *["file"] * 4, "end"]
     assert _kinds(run.directory) == origin + training + outcome
-    assert _ends(run.directory) == ["FINISHED"]
+    assert ends_of(run.directory) == ["FINISHED"]
     assert (run.delivered, run.trained.epochs) == (True, 2)
     assert [spool.directory for spool in bench.senders.started] == [run.directory.spool.directory]
     assert bench.display.epochs == [1, 2]
@@ -115,8 +100,8 @@ def test_a_finished_training_says_where_it_came_from_what_happened_and_what_came
 
 def test_a_finished_training_names_code_dataset_settings_and_results(bench: Bench) -> None:
     run = bench.train(FakeTrainer(2), register_as="cells", alias="candidate")
-    by_kind = {record["kind"]: record for record in _records(run.directory)}
-    tags = _tags(run.directory)
+    by_kind = {record["kind"]: record for record in records_of(run.directory)}
+    tags = tags_of(run.directory)
     assert tags["mlflow.source.name"] == "yolops train cells"
     assert (tags["yolops.dataset"], tags["hardware.device"]) == ("f" * 32, "cpu")
     assert (tags["yolops.epochs"], tags["yolops.error"]) == ("2", "")
@@ -137,14 +122,16 @@ def test_a_finished_training_names_code_dataset_settings_and_results(bench: Benc
 
 def test_two_classes_with_names_that_mlflow_would_make_one_keep_a_metric_each(bench: Bench) -> None:
     run = bench.train(FakeTrainer(1))
-    summary = next(record["values"] for record in _records(run.directory) if record["kind"] == "summary")
+    summary = next(record["values"] for record in records_of(run.directory) if record["kind"] == "summary")
     assert sorted(value for name, value in summary.items() if name.startswith("per_class/")) == [0.2, 0.4]
 
 
 def test_a_finished_training_keeps_its_files(bench: Bench) -> None:
     run = bench.train(FakeTrainer(1))
     kept = [
-        (record["folder"], Path(record["path"]).name) for record in _records(run.directory) if record["kind"] == "file"
+        (record["folder"], Path(record["path"]).name)
+        for record in records_of(run.directory)
+        if record["kind"] == "file"
     ]
     assert [item for item in kept if item[0] != "environment"] == [
         ("weights", "best.pt"),
@@ -174,13 +161,13 @@ def test_when_the_server_is_away_the_training_is_done_and_says_that_it_is_not_de
     run = bench.train(FakeTrainer(1))
     assert not run.delivered
     assert "MLflow: no answer" in bench.display.notes
-    assert _ends(run.directory) == ["FINISHED"]
+    assert ends_of(run.directory) == ["FINISHED"]
 
 
 def test_an_interrupted_training_is_a_killed_run_that_says_how_to_go_on(bench: Bench) -> None:
     directory = bench.stopped(KeyboardInterrupt(), epochs=2)
-    assert _ends(directory) == ["KILLED"]
-    assert _tags(directory)["yolops.error"] == "stopped after 2 epochs"
+    assert ends_of(directory) == ["KILLED"]
+    assert tags_of(directory)["yolops.error"] == "stopped after 2 epochs"
     assert any("yolops train --resume first" in note for note in bench.display.notes)
     assert "summary" not in _kinds(directory)
     assert _kinds(directory)[-4:] == ["tags", "file", "file", "end"], "its checkpoints are kept"
@@ -190,17 +177,17 @@ def test_a_library_that_fails_because_it_was_interrupted_is_an_interruption(benc
     bench.display.asked = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
         bench.train(FakeTrainer(2, ends_with=ImportError("initialization failed")))
-    assert _ends(RunDirectory.load(bench.runs / "first")) == ["KILLED"]
+    assert ends_of(RunDirectory.load(bench.runs / "first")) == ["KILLED"]
 
 
 def test_a_terminated_training_is_a_killed_run_too(bench: Bench) -> None:
     directory = bench.stopped(SystemExit(143))
-    assert (_ends(directory), _tags(directory)["yolops.epochs"]) == (["KILLED"], "3")
+    assert (ends_of(directory), tags_of(directory)["yolops.epochs"]) == (["KILLED"], "3")
 
 
 def test_who_stops_before_the_first_checkpoint_is_not_told_to_resume(bench: Bench) -> None:
     directory = bench.stopped(KeyboardInterrupt(), epochs=0)
-    assert _ends(directory) == ["KILLED"]
+    assert ends_of(directory) == ["KILLED"]
     assert not any("--resume" in note for note in bench.display.notes)
 
 
@@ -213,7 +200,7 @@ def test_who_stops_before_the_first_checkpoint_is_not_told_to_resume(bench: Benc
 )
 def test_a_failed_training_says_why(bench: Bench, error: Exception, said: str) -> None:
     directory = bench.stopped(error)
-    assert (_ends(directory), _tags(directory)["yolops.error"]) == (["FAILED"], said)
+    assert (ends_of(directory), tags_of(directory)["yolops.error"]) == (["FAILED"], said)
     assert not any(kind in _kinds(directory) for kind in ("summary", "model"))
 
 
@@ -227,14 +214,14 @@ def test_what_the_trainer_refuses_leaves_nothing_behind(bench: Bench) -> None:
 
 def test_a_resumed_training_goes_on_in_the_same_run_and_says_nothing_twice(bench: Bench) -> None:
     directory = bench.stopped(KeyboardInterrupt(), epochs=2)
-    before = len(_records(directory))
+    before = len(records_of(directory))
     trainer = FakeTrainer(3, begin_with=2)
     run = bench.resume(directory, trainer)
-    said = _records(directory)[before:]
+    said = records_of(directory)[before:]
     assert [record["kind"] for record in said][:3] == ["resumed", "tags", "metrics"], "no setting is said again"
     assert [record["step"] for record in said if record["kind"] == "metrics"] == [3], "nor an epoch"
-    assert _ends(directory) == ["KILLED", "FINISHED"]
-    assert _tags(directory)["yolops.error"] == ""
+    assert ends_of(directory) == ["KILLED", "FINISHED"]
+    assert tags_of(directory)["yolops.error"] == ""
     assert (trainer.specs[0].resume_from, trainer.specs[0].arguments) == (directory.last, {"batch": 2})
     assert trainer.checked == [({"batch": 2}, directory.last)]
     assert run.directory.path == directory.path
@@ -244,7 +231,7 @@ def test_a_training_that_is_stopped_again_at_once_still_says_how_far_it_was(benc
     directory = bench.stopped(KeyboardInterrupt(), epochs=2)
     with pytest.raises(KeyboardInterrupt):
         bench.resume(directory, FakeTrainer(2, begin_with=3, ends_with=KeyboardInterrupt()))
-    assert (_tags(directory)["yolops.epochs"], _tags(directory)["yolops.error"]) == ("2", "stopped after 2 epochs")
+    assert (tags_of(directory)["yolops.epochs"], tags_of(directory)["yolops.error"]) == ("2", "stopped after 2 epochs")
 
 
 def test_a_finished_run_stays_finished_when_someone_tries_to_resume_it(bench: Bench) -> None:
@@ -295,7 +282,7 @@ def test_while_a_training_goes_on_nobody_else_trains_into_its_directory(bench: B
     owner = run.directory.spool.owner()
     assert owner is not None
     assert f"process {owner.pid}" in refused[0]
-    assert _ends(run.directory) == ["FINISHED"]
+    assert ends_of(run.directory) == ["FINISHED"]
 
 
 def test_a_training_whose_process_is_gone_can_be_resumed(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.training.fakes import FakeSenders
+from tests.training.fakes import FakeSenders, ends_of, records_of, tags_of
 from tests.training.test_session import OUTPUTS, Bench
 from yolops.errors import UsageError, YolopsError
 from yolops.running_processes import ProcessIdentity
@@ -19,7 +19,7 @@ from yolops.tracking.spool import Progress, Spool
 from yolops.training.run_directory import RunDirectory
 from yolops.training.session import Parts
 from yolops.training.trainer import METRICS, Observer, Trained, TrainSpec
-from yolops.training.tune_directory import TuneDirectory, TuneRequest, find_search
+from yolops.training.tune_directory import TuneRequest, find_search
 from yolops.training.tuning import Searched, TuningSession
 
 EPOCHS = 5
@@ -122,21 +122,6 @@ def searches(tmp_path: Path) -> Searches:
     return Searches(tmp_path)
 
 
-def _records(directory: RunDirectory | TuneDirectory) -> list[dict[str, Any]]:
-    return [record for _, record in directory.spool.read(0, most=10_000)]
-
-
-def _tags(directory: RunDirectory | TuneDirectory) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for record in _records(directory):
-        found |= record["values"] if record["kind"] == "tags" else {}
-    return found
-
-
-def _ends(directory: RunDirectory | TuneDirectory) -> list[str]:
-    return [record["status"] for record in _records(directory) if record["kind"] == "end"]
-
-
 def _names(searches: Searches) -> set[str]:
     return {run.path.name for run in RunDirectory.all_below(searches.runs)}
 
@@ -147,22 +132,22 @@ def test_each_trial_is_a_training_below_the_run_of_the_search(searches: Searches
     for trial in searched.trials:
         run = searched.directory.trials()[trial.number]
         assert run.request.arguments == {"epochs": EPOCHS, **trial.arguments}
-        tags = _tags(run)
+        tags = tags_of(run)
         assert (tags["mlflow.parentRunId"], tags["yolops.trial"]) == ("id-of-tune", str(trial.number))
-        assert _ends(run) == ["FINISHED"]
-    assert _ends(searched.directory) == ["FINISHED"]
+        assert ends_of(run) == ["FINISHED"]
+    assert ends_of(searched.directory) == ["FINISHED"]
 
 
 def test_the_run_of_the_search_says_what_was_searched_and_what_was_best(searches: Searches) -> None:
     searched = searches.search()
-    records = _records(searched.directory)
+    records = records_of(searched.directory)
     params = next(record["values"] for record in records if record["kind"] == "params")
     assert params | {"space/lr0": "0..1", "metric": "mAP50-95", "epochs": str(EPOCHS)} == params
     points = [(record["step"], record["values"]) for record in records if record["kind"] == "metrics"]
     values = [trial.value for trial in searched.trials]
     assert [(step, said["trial/mAP50-95"]) for step, said in points] == list(enumerate(values, 1))
     assert points[-1][1]["best/mAP50-95"] == searched.best.value == max(value or 0.0 for value in values)
-    tags = _tags(searched.directory)
+    tags = tags_of(searched.directory)
     assert tags["yolops.best_run"] == f"id-of-tune-{searched.best.number}"
     assert tags["best/lr0"] == str(searched.best.arguments["lr0"])
     best = yaml.safe_load((searched.directory.path / "best.yaml").read_text())
@@ -181,8 +166,8 @@ def test_a_hopeless_trial_ends_early_and_says_why(searches: Searches) -> None:
     pruned = [trial for trial in searched.trials if trial.state == "pruned"]
     assert pruned
     run = searched.directory.trials()[pruned[0].number]
-    assert _ends(run) == ["KILLED"]
-    assert "below the median of the trials before" in _tags(run)["yolops.error"]
+    assert ends_of(run) == ["KILLED"]
+    assert "below the median of the trials before" in tags_of(run)["yolops.error"]
     assert int(run.last.read_text()) < EPOCHS - 1
     best = max(trial.value or 0.0 for trial in searched.trials if trial.state == "complete")
     assert searched.best.value == best
@@ -197,7 +182,7 @@ def test_a_stopped_search_says_how_to_go_on_and_finishes_the_trial_it_was_in(
     with pytest.raises(type(how)):
         searches.search()
     stopped = find_search(searches.runs, "tune")
-    assert (_ends(stopped), _ends(stopped.trials()[2])) == (["KILLED"], ["KILLED"])
+    assert (ends_of(stopped), ends_of(stopped.trials()[2])) == (["KILLED"], ["KILLED"])
     assert any("yolops tune --resume tune" in note for note in searches.display.notes)
     assert not any("yolops train --resume" in note for note in searches.display.notes)
     searched = searches.resume_search()
@@ -205,8 +190,8 @@ def test_a_stopped_search_says_how_to_go_on_and_finishes_the_trial_it_was_in(
     assert len(searches.trainer.specs) == 4
     assert _names(searches) == {"tune-1", "tune-2", "tune-3"}
     assert [trial.state for trial in searched.trials] == ["complete"] * 3
-    assert _ends(searched.directory) == ["KILLED", "FINISHED"]
-    steps = [record["step"] for record in _records(searched.directory.trials()[2]) if record["kind"] == "metrics"]
+    assert ends_of(searched.directory) == ["KILLED", "FINISHED"]
+    steps = [record["step"] for record in records_of(searched.directory.trials()[2]) if record["kind"] == "metrics"]
     assert steps == [1, 2, 3, 4, 5]
 
 
@@ -254,7 +239,7 @@ def test_a_trial_that_the_search_had_no_time_to_speak_of_is_said_when_it_goes_on
     said = [number for number, line in enumerate(lines) if b'"kind":"metrics"' in line]
     records.write_bytes(b"".join(lines[: said[1]]))  # killed behind the study's word about the second trial
     searches.resume_search()
-    steps = [record["step"] for record in _records(directory) if record["kind"] == "metrics"]
+    steps = [record["step"] for record in records_of(directory) if record["kind"] == "metrics"]
     assert steps == [1, 2, 3]
 
 
@@ -263,7 +248,7 @@ def test_a_finished_search_can_have_more_trials(searches: Searches) -> None:
     more = searches.resume_search(trials=4)
     assert more.trials[:2] == first.trials
     assert len(more.trials) == 4
-    steps = [record["step"] for record in _records(more.directory) if record["kind"] == "metrics"]
+    steps = [record["step"] for record in records_of(more.directory) if record["kind"] == "metrics"]
     assert steps == [1, 2, 3, 4]
 
 
@@ -278,7 +263,7 @@ def test_a_search_whose_first_trial_cannot_be_trained_ends_with_its_reason(searc
     searches.stop_in(1, 1, YolopsError("no disk"))
     with pytest.raises(YolopsError, match="no disk"):
         searches.search()
-    assert _ends(find_search(searches.runs, "last")) == ["FAILED"]
+    assert ends_of(find_search(searches.runs, "last")) == ["FAILED"]
     assert len(searches.trainer.specs) == 1
 
 
