@@ -213,6 +213,7 @@ class Cloud:
         first = {f"/opt/mlflow/lib/yolops_server/{name}.py": (package / f"{name}.py").read_text() for name in FIRST}
         first["/etc/mlflow/server.json"] = json.dumps({**settings, "files_key": key, "files_sha256": digest})
         config = {
+            "ssh_genkeytypes": ["ed25519", "ecdsa"],
             "write_files": [{"path": path, "content": content} for path, content in first.items()],
             "runcmd": [
                 ["env", "PYTHONPATH=/opt/mlflow/lib", "python3", "-m", "yolops_server.fetch"],

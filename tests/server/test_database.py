@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
+from tests.server.conftest import SOURCE
 from yolops_server.database import MARK, OtherVersionError, Tables, alone, make_ready
 from yolops_server.login import Login
 from yolops_server.migration_repair import copy_repaired, repaired
@@ -69,10 +71,40 @@ def test_two_servers_that_start_together_make_them_once(engine: Engine) -> None:
     assert made == ["together"]
 
 
-def test_each_foreign_key_of_mlflows_first_migration_gets_a_name_of_its_own(tmp_path: Path) -> None:
-    code = "import mlflow.server.auth.db.utils as utils; print(utils._get_alembic_dir())"
-    said = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
-    source = Path(said.stdout.splitlines()[-1])
+IMPORTED = """
+import importlib, sys
+from tests.server.conftest import SOURCE
+from yolops_server.database import migrations_of_users, scripts_of_mlflow
+from yolops_server.serve import FOR_TABLES
+
+for name in FOR_TABLES:
+    importlib.import_module(name)
+scripts_of_mlflow()
+print("mlflow.server" in sys.modules)
+print(migrations_of_users())
+from mlflow.server.auth.db import utils
+print(utils._get_alembic_dir())
+"""
+
+
+@pytest.fixture(scope="module")
+def imported() -> list[str]:
+    """Whether the tables need MLflow's server, and where its migrations of users are: by us, and by MLflow."""
+    environ = {**os.environ, "PYTHONPATH": str(SOURCE), "MLFLOW_FLASK_SERVER_SECRET_KEY": "key"}
+    command = [sys.executable, "-W", "ignore", "-c", IMPORTED]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_the_tables_can_be_made_before_mlflows_server_is_imported(imported: list[str]) -> None:
+    server_is_there, ours, mlflows = imported[-3:]
+    assert server_is_there == "False"
+    assert ours == mlflows
+
+
+def test_each_foreign_key_of_mlflows_first_migration_gets_a_name_of_its_own(
+    imported: list[str], tmp_path: Path
+) -> None:
+    source = Path(imported[-1])
     copy_repaired(source, tmp_path / "migrations")
 
     [file] = (tmp_path / "migrations/versions").glob("8606fa83a998_*.py")

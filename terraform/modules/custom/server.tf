@@ -51,6 +51,8 @@ locals {
   )
   server_bundle = jsonencode(local.server_files)
   cloud_config = {
+    # An RSA key, which only clients from before 2014 ask for, takes up to a second.
+    ssh_genkeytypes = ["ed25519", "ecdsa"]
     write_files = concat(
       [for name in local.server_first : { path = "/opt/mlflow/lib/yolops_server/${name}.py", encoding = "gz+b64", content = base64gzip(file("${local.server_source}/yolops_server/${name}.py")) }],
       [{ path = "/etc/mlflow/server.json", content = jsonencode(local.server) }],

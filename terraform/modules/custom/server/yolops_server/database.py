@@ -129,14 +129,12 @@ def revision(connection: Connection, schema: str, version_table: str) -> str:
 def tables_of_mlflow(settings: Settings) -> list[Tables]:
     """Return the tables that the installed MLflow needs."""
     from alembic.command import upgrade
-    from mlflow.server.auth.db import utils as users_database
     from mlflow.store.db import utils as runs_database
 
     def migrate_users(schema: str) -> None:
         place, address = Path(settings.run) / "migrations", settings.address(schema)
-        copy_repaired(Path(users_database._get_alembic_dir()), place)
-        config = users_database._get_alembic_config(address)
-        config.set_main_option("script_location", str(place))
+        copy_repaired(migrations_of_users(), place)
+        config = runs_database._get_alembic_config(address, str(place))
         with sqlalchemy.create_engine(address).begin() as connection:
             config.attributes["connection"] = connection
             upgrade(config, "head")
@@ -161,13 +159,20 @@ def tables_of_mlflow(settings: Settings) -> list[Tables]:
 def scripts_of_mlflow() -> dict[str, ScriptDirectory]:
     """Return the migrations that the installed MLflow has, by part."""
     from alembic.script import ScriptDirectory
-    from mlflow.server.auth.db import utils as users_database
     from mlflow.store.db import utils as runs_database
 
+    users = str(migrations_of_users())
     return {
         "runs": ScriptDirectory.from_config(runs_database._get_alembic_config("")),
-        "users": ScriptDirectory.from_config(users_database._get_alembic_config("")),
+        "users": ScriptDirectory.from_config(runs_database._get_alembic_config("", users)),
     }
+
+
+def migrations_of_users() -> Path:
+    """Return where the installed MLflow has its migrations of users: MLflow's own word needs its whole server."""
+    from mlflow.store.db import utils as runs_database
+
+    return Path(runs_database._get_package_dir()) / "server" / "auth" / "db" / "migrations"
 
 
 def steps(scripts: ScriptDirectory, found: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 uvicorn alone would have each process import MLflow for itself, and so would a preparation beforehand: seconds of
 computing each, and a hundred megabytes. Here all are forked from one process that has imported it and done nothing
-else: it has no thread, no connection and no lock that a fork could break.
+else: it has no thread, no connection and no lock that a fork could break. The one that prepares the start is forked in
+the middle of the import, so that the database makes new tables meanwhile.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
@@ -23,7 +25,7 @@ from yolops_server import prepare
 from yolops_server.settings import fetch_secret, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from multiprocessing.context import ForkProcess
 
     from yolops_server.settings import Settings
@@ -35,6 +37,9 @@ KEEP_ALIVE_S, GRACEFUL_SHUTDOWN_S = 75, 20
 WAITING_CONNECTIONS = 2048
 # Before it accepts one more, a process waits so long for each that it has: as long as another needs to be quicker.
 WAIT_PER_CONNECTION_S, MOST_WAIT_S = 0.0005, 0.005
+# MLflow's migrations need the first of these; both together are what its server imports.
+FOR_TABLES = ("alembic.command", "pymysql", "mlflow.store.db.utils")
+FOR_SERVING = ("mlflow.server.auth", "mlflow.server.fastapi_app", "uvicorn")
 TOLD = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -109,13 +114,16 @@ class Workers:
             process.terminate()
 
 
-def import_mlflow(settings: Settings) -> None:
-    """Import what serving and preparing need, in an environment in which MLflow reads what it shall."""
-    prepare.write_users_file(settings)
-    os.environ.update(prepare.environment(settings, fetch_secret(settings)))
-
-    for name in ("alembic.command", "mlflow.server.auth", "mlflow.server.fastapi_app", "pymysql", "uvicorn"):
+def import_all(names: Iterable[str]) -> None:
+    """Import modules of MLflow, and of what it needs."""
+    for name in names:
         importlib.import_module(name)
+
+
+def prepare_start() -> None:
+    """Prepare the start; what serves is imported while the database makes the tables."""
+    threading.Thread(target=import_all, args=(FOR_SERVING,)).start()
+    prepare.main()
 
 
 def serve(listener: Listener) -> None:
@@ -142,15 +150,19 @@ def main() -> None:
     gc.disable()
     settings = read_settings()
     try:
-        import_mlflow(settings)
+        prepare.write_users_file(settings)
+        os.environ.update(prepare.environment(settings, fetch_secret(settings)))
+        import_all(FOR_TABLES)
+        # In a process of its own, so that neither its connections nor the administrator's password are in those that
+        # serve. New tables wait for the disk of the database, which the rest of the import does not.
+        preparation = FORK.Process(target=prepare_start)
+        preparation.start()
+        import_all(FOR_SERVING)
     except Exception as error:  # noqa: BLE001 - whatever it is, systemd tries again
         prepare.give_up(settings, error)
     # What is there now is shared as long as nobody writes to it, which collecting garbage would.
     gc.freeze()
     gc.enable()
-    # In a process of its own, so that neither its connections nor the administrator's password are in those that serve.
-    preparation = FORK.Process(target=prepare.main)
-    preparation.start()
     preparation.join()
     if preparation.exitcode:
         sys.exit(prepare.REFUSED if preparation.exitcode == prepare.REFUSED else 1)
