@@ -88,6 +88,10 @@ def _options(
     tracking_uri: Annotated[
         str, typer.Option(envvar="MLFLOW_TRACKING_URI", help="An MLflow server to use instead of the workspace's own.")
     ] = "",
+    platform: Annotated[
+        Path | None,
+        typer.Option(envvar="YOLOPS_PLATFORM", help="A platform, as `terraform output -json` describes it."),
+    ] = None,
     rehearse: Annotated[
         bool, typer.Option("--rehearsal", help="Run the command against the simulated AWS of this workspace.")
     ] = False,
@@ -99,7 +103,7 @@ def _options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    session = Session(Workspace(workspace.absolute()), as_json, verbose, tracking_uri, rehearsal=rehearse)
+    session = Session(Workspace(workspace.absolute()), as_json, verbose, tracking_uri, rehearse, platform)
     context.obj = session
     asks_for_help = bool({"--help", "-h"} & set(sys.argv))
     if rehearse and context.invoked_subcommand != "rehearsal" and not asks_for_help:

@@ -184,10 +184,12 @@ def _jobs(session: Session) -> SageMakerJobs:
 
 
 def _place(session: Session) -> tuple[Aws, str]:
-    """Return region and project of the workspace's platform."""
+    """Return region and project of the platform, which the settings of a workspace say without Terraform."""
     from yolops.aws import Aws
     from yolops.errors import YolopsError
 
+    if described := session.described():
+        return Aws(described.aws_region), described.project_name
     settings = session.workspace.settings()
     if settings is None:
         raise YolopsError("training jobs are those of a platform in AWS, and this workspace has none", "yolops init")

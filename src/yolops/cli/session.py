@@ -33,6 +33,7 @@ class Session:
     verbose: bool
     tracking_uri: str = ""
     rehearsal: bool = False
+    description: Path | None = None
 
     def console(self, *, as_json: bool = False) -> Console:
         """Return what the command prints with; `--json` may stand before or behind the command."""
@@ -73,14 +74,30 @@ class Session:
         """
         from yolops.platform.local import LocalPlatform
 
-        if named := self.named_server():
-            return named
-        settings = self.workspace.settings()
-        if settings is None:
-            return LocalPlatform(self.workspace).outputs()
+        return self.named_server() or self.platform() or LocalPlatform(self.workspace).outputs()
+
+    def platform(self) -> Outputs | None:
+        """Return the platform in AWS: the one that a file describes, or the workspace's own; None in local mode.
+
+        Raises:
+            YolopsError: it is not there, or the file does not describe one.
+        """
         from yolops.cli.deployment import outputs_of
 
-        return outputs_of(self, settings)
+        if described := self.described():
+            return described
+        settings = self.workspace.settings()
+        return None if settings is None else outputs_of(self, settings)
+
+    def described(self) -> Outputs | None:
+        """Return the platform that a file describes, for who has no state of Terraform; None where none was named.
+
+        Raises:
+            YolopsError: the file does not describe one.
+        """
+        from yolops.platform.outputs import read_outputs
+
+        return None if self.description is None else read_outputs(self.description)
 
     def connect(self, console: Console) -> Outputs:
         """Return the platform, started if need be, or the server that was named.
@@ -93,8 +110,8 @@ class Session:
         if named := self.named_server():
             console.note(f"MLflow: {named.tracking_uri}")
             return named
-        if self.workspace.settings() is not None:
-            return self.outputs()
+        if platform := self.platform():
+            return platform
         with console.working("making sure that MLflow runs; a start takes about ten seconds ..."):
             return LocalPlatform(self.workspace, say=console.note).up()
 
@@ -129,12 +146,14 @@ class Session:
         """
         from yolops.platform.outputs import Mode, Outputs
 
-        uri = self.tracking_uri.rstrip("/")
-        if not uri:
+        uri, described = self.tracking_uri.rstrip("/"), self.described()
+        if not uri or (described is not None and described.tracking_uri == uri):
             return None
+        if uri.startswith("arn:"):
+            return Outputs(Mode.STUDIO, tracking_uri=uri, artifact_uri="", ui_url=uri)
         if not uri.startswith(("http://", "https://")):
             raise UsageError(
-                f"--tracking-uri {uri}: not the address of an MLflow server", "give http://... or https://..."
+                f"--tracking-uri {uri}: not the address of an MLflow server", "give http://..., https://... or arn:..."
             )
         return Outputs(Mode.EXTERNAL, tracking_uri=uri, artifact_uri="mlflow-artifacts:/", ui_url=uri)
 

@@ -144,15 +144,13 @@ def platform_of(session: Session) -> Outputs:
     Raises:
         YolopsError: there is none.
     """
-    from yolops.cli.deployment import outputs_of
-
     if session.named_server() is not None:
         raise UsageError("--on sagemaker: a job goes to the platform of the workspace", "leave --tracking-uri out")
-    settings = session.workspace.settings()
-    if settings is None:
+    platform = session.platform()
+    if platform is None:
         message = "training jobs run beside a platform in AWS, and this workspace has none"
         raise YolopsError(message, "make one: yolops init")
-    return outputs_of(session, settings)
+    return platform
 
 
 def preflight(console: Console, planned: Planned) -> list[Outcome]:

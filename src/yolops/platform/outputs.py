@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from yolops.errors import YolopsError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 
 class Mode(StrEnum):
@@ -107,3 +111,19 @@ def from_terraform(values: Mapping[str, Any]) -> Outputs:
         for name in (field.name for field in fields(Outputs))
     }
     return Outputs(**found)
+
+
+def read_outputs(file: Path) -> Outputs:
+    """Return the outputs of a deployment out of a file, as `terraform output -json` prints them.
+
+    Raises:
+        YolopsError: it cannot be read, or says something else.
+    """
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        return from_terraform({name: output["value"] for name, output in found.items()})
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise YolopsError(
+            f"{file}: does not describe a platform ({type(error).__name__}: {error})",
+            "write it with: terraform output -json; or leave YOLOPS_PLATFORM out",
+        ) from error
