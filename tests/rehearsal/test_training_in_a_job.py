@@ -212,17 +212,20 @@ def whole(trainings: Trainings) -> Whole:
     return Whole(run_id, (times["Training"]["EndTime"] - times["Training"]["StartTime"]).total_seconds())
 
 
-def _at_any_time(trainings: Trainings, whole: Whole, job: str, draw: random.Random) -> None:
-    """Wait for any moment of the container's life, an import as well as the end."""
-    time.sleep(draw.uniform(0, whole.seconds))
+def _at_any_time(trainings: Trainings, job: str, run_id: str, seconds: float) -> None:
+    """Wait for any moment of the container's life, an import as well as the last epoch."""
+    end = time.monotonic() + seconds
+    # The one that was timed may have had a slower machine, on which this one would have ended by then.
+    while time.monotonic() < end and trainings.steps(run_id)[-1:] < [EPOCHS - 1]:
+        time.sleep(0.1)
 
 
-def _in_an_archive(trainings: Trainings, whole: Whole, job: str, draw: random.Random) -> None:
+def _in_an_archive(trainings: Trainings, job: str, run_id: str, seconds: float) -> None:
     """Wait for the moment in which an epoch has ended and its archive is being written."""
     _wait_for_file(trainings, job, lambda ml: [ml / "yolops" / name for name in PLACES])
 
 
-def _in_an_upload(trainings: Trainings, whole: Whole, job: str, draw: random.Random) -> None:
+def _in_an_upload(trainings: Trainings, job: str, run_id: str, seconds: float) -> None:
     """Wait for the moment in which an archive has come into its place, from which it is copied to S3."""
     ml = trainings.instance(job)
     before = {path: path.stat().st_mtime_ns for path in (ml / "checkpoints").glob("*.tar")}
@@ -233,7 +236,7 @@ def _in_an_upload(trainings: Trainings, whole: Whole, job: str, draw: random.Ran
     )
 
 
-def _again_at_once(trainings: Trainings, whole: Whole, job: str, draw: random.Random) -> None:
+def _again_at_once(trainings: Trainings, job: str, run_id: str, seconds: float) -> None:
     """Wait for nothing: the next instance is taken away before it has trained anything."""
 
 
@@ -266,7 +269,7 @@ def test_however_it_is_interrupted_a_training_ends_like_one_that_was_not(
     for kind in kinds:
         grace_s = draw.choice([0.0, 60.0])
         wait_for(lambda: trainings.jobs.describe(job)["SecondaryStatus"] not in {"Starting", "Restarting"}, True, 60)
-        KINDS[kind](trainings, whole, job, draw)
+        KINDS[kind](trainings, job, run_id, draw.uniform(0, whole.seconds))
         taken += trainings.interrupt(job, grace_s)
         print(kind, grace_s, trainings.steps(run_id))
     ended = trainings.completed(job)
