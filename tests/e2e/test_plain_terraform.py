@@ -14,6 +14,7 @@ import pytest
 from tests.e2e.conftest import eventually
 from tests.e2e.rehearsal import Rehearsed
 from yolops.platform.configuration import configuration_source, lay_out
+from yolops.platform.terraform import ENVIRONMENT
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -32,7 +33,7 @@ def test_terraform_alone_applies_the_example_and_destroys_it_only_when_the_runs_
     tmp_path: Path, provider: dict[str, str]
 ) -> None:
     rehearsed = Rehearsed(tmp_path, provider).without_booting()
-    environment = rehearsed.environment()
+    environment = rehearsed.environment() | {"GOGC": ENVIRONMENT["GOGC"]}  # for this machine: a quarter less work
     here = tmp_path / "terraform"
     lay_out(configuration_source(), here, tmp_path / "laid.json")
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tests.policies.simulator import Document
+from yolops.platform.terraform import ENVIRONMENT
 
 CHECKOUT = Path(__file__).parents[2]
 ACCOUNT, REGION, PROJECT = "111122223333", "us-east-1", "yolops"
@@ -158,7 +159,7 @@ def render(directory: Path, settings: dict[str, str]) -> dict[str, Deployment]:
     tests.mkdir()
     (tests / "policies.tftest.json").write_text(json.dumps(_test_file(directory)))
     with _nothing_of_aws() as endpoint:
-        environment = {**os.environ, **settings, "AWS_ENDPOINT_URL": endpoint, "AWS_MAX_ATTEMPTS": "1"}
+        environment = {**os.environ, **ENVIRONMENT, **settings, "AWS_ENDPOINT_URL": endpoint, "AWS_MAX_ATTEMPTS": "1"}
         _terraform(directory, environment, "init", "-backend=false", "-input=false")
         lines = _terraform(directory, environment, "test", "-verbose", "-json")
     messages = [json.loads(line) for line in lines.splitlines()]

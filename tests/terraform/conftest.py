@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.terraform.installation import binary, command_line_configuration, likely_roots
+from yolops.platform.terraform import ENVIRONMENT
 
 CHECKOUT = Path(__file__).parents[2]
 TERRAFORM = CHECKOUT / "terraform"
@@ -74,7 +75,7 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
     written = command_line_configuration(tmp_path_factory.mktemp("cli"), environment, likely_roots(environment))
     if written is not None:
         environment["TF_CLI_CONFIG_FILE"] = str(written)
-    return Terraform(found, {**environment, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"})
+    return Terraform(found, environment | ENVIRONMENT)
 
 
 @pytest.fixture(scope="module")
