@@ -11,6 +11,8 @@ SCHEDULES ?= 200
 
 # The install directories of one checkout must not be confused with an activated environment of another.
 unexport VIRTUAL_ENV
+# Container images set it to be small. The tests type a thousand commands, and each would compile yolops anew.
+unexport PYTHONDONTWRITEBYTECODE
 export UV_PYTHON_DOWNLOADS = never
 # As pip does: a first start that compiles torch, mlflow and ultralytics takes three times as long.
 export UV_COMPILE_BYTECODE = 1
@@ -35,7 +37,7 @@ COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hash
 COMPILE_JOB = $(subst --universal --python-version 3.11,--python-version 3.12 --python-platform x86_64-manylinux_2_28,$(COMPILE))
 WITHOUT_TORCH := --overrides requirements/without-torch.in -c requirements/dev.txt
 
-.PHONY: help install demo test faults check lint types layers docs bench lock clean
+.PHONY: help install demo test coverage faults check lint types layers docs bench lock clean
 
 help:  ## List what can be made.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -90,8 +92,14 @@ demo: install  ## Start the local platform, train a YOLO11 model on a generated 
 	@$(BIN)/yolops --workspace $(WORKSPACE) demo
 
 test: check $(VENV)/checkov.done $(VENV)/sagemaker.done $(VENV)/terraform.done $(VENV)/policies.done  ## Set up what the tests need and run all of them.
-	$(PYTEST) --numprocesses 2 --dist loadfile --cov --cov-report= $(addprefix --ignore=,$(AWS_TESTS))
-	$(PYTEST) --numprocesses 10 --dist loadfile --no-loadscope-reorder --cov --cov-append --cov-report term:skip-covered $(AWS_TESTS)
+	$(PYTEST) --numprocesses 2 --dist loadfile $(MEASURED) $(addprefix --ignore=,$(AWS_TESTS))
+	$(PYTEST) --numprocesses 10 --dist loadfile --no-loadscope-reorder $(MEASURED) $(AWS_TESTS)
+
+# Whoever watches every line of Python takes a third longer, in each of the processes that the tests start as well.
+coverage: $(VENV)/dev.done  ## Run all tests and say which lines of yolops they did not reach.
+	$(BIN)/coverage erase
+	$(MAKE) test MEASURED='--cov --cov-append --cov-report='
+	$(BIN)/coverage report
 
 faults: $(VENV)/dev.done $(VENV)/terraform.done  ## Break the server in 200 seeded schedules; interrupt jobs; kill upgrades and applies; check 10,000 broken datasets.
 	YOLOPS_SCHEDULES=$(SCHEDULES) $(PYTEST) --numprocesses 2 tests/faults
@@ -136,4 +144,4 @@ lock: $(BIN)/uv  ## Compile requirements/*.txt anew.
 clean:  ## Stop what runs and remove what was made.
 	@if [ -x $(BIN)/yolops ] && [ -d $(WORKSPACE) ]; then $(BIN)/yolops --workspace $(WORKSPACE) down; fi
 	rm -rf $(VENV) $(WORKSPACE) site .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	find src tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests benchmarks docs terraform -name __pycache__ -type d -prune -exec rm -rf {} +
