@@ -68,6 +68,14 @@ def test_an_image_is_recognised_after_what_happens_to_copies(change: object) -> 
         assert alike(thumbnails_of(image, change(image)), np.zeros(2, np.intp)).tolist() == [-1, 0]  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("size", [(1280, 960), (3000, 250), (200, 4000)], ids=["large", "broad", "high"])
+def test_an_image_of_which_not_every_pixel_is_looked_at_is_recognised_in_a_small_copy(size: tuple[int, int]) -> None:
+    for number in range(20):
+        image = scene(number, size=size)
+        copy = image.resize((160, 120), Image.Resampling.BOX)
+        assert alike(thumbnails_of(image, copy), np.zeros(2, np.uint8)).tolist() == [-1, 0]
+
+
 def test_of_several_partners_one_in_another_split_is_told() -> None:
     image = scene(1)
     thumbnails = thumbnails_of(*(image.resize(size) for size in ((160, 120), (200, 150), (240, 180), (320, 240))))

@@ -51,7 +51,7 @@ def check(
     rows = _Rows(len(images), level)
     work = partial(examine, classes=len(dataset.names), level=level)
     # Closed at once when something ends the loop early, so that no process goes on.
-    with closing(side_by_side(work, tasks_of(images, membership), len(images), level)) as portions:
+    with closing(side_by_side(work, tasks_of(images, membership, level), len(images), level)) as portions:
         for portion in portions:
             rows.add(portion)
             tally.add(portion.tally)

@@ -7,6 +7,7 @@ processes nor the memory of a million images costs much.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import multiprocessing
 import os
@@ -24,7 +25,7 @@ from yolops.datasets import labels
 from yolops.datasets.bulk_labels import BOM, parse_plain, plain_text
 from yolops.datasets.codes import finding
 from yolops.datasets.description import label_of
-from yolops.datasets.images import Level, Looked, look, quiet_decoding
+from yolops.datasets.images import Level, Looked, keep_memory, look, quiet_decoding
 from yolops.datasets.likeness import THUMBNAIL_BYTES
 from yolops.datasets.splits import ImagePaths
 from yolops.datasets.tally import BITS, Collected, Tally
@@ -44,8 +45,8 @@ MAX_LABEL_BYTES = 16 * 1024 * 1024
 # More than nearly all label files have, and little to make room for.
 _LABEL_BLOCK, _LARGE_BLOCK = 8 * 1024, 1024 * 1024
 DIGEST_BYTES = 32
-# Images in a portion: enough for arrays to pay, few enough for a progress bar.
-PORTION = 256
+# Images in a portion: enough for arrays to pay, and so few that at the end no process waits long for another.
+PORTION = {Level.QUICK: 256, Level.DEFAULT: 64, Level.DEEP: 64}
 # Up to this many images, starting processes takes longer than it saves.
 ALONE = {Level.QUICK: 4096, Level.DEFAULT: 512, Level.DEEP: 256}
 # Flags of `Portion.flags`.
@@ -129,10 +130,11 @@ def images_and_splits(dataset: Dataset) -> tuple[Sequence[str], NDArray[np.uint8
     return images, membership
 
 
-def tasks_of(images: Sequence[str], membership: NDArray[np.uint8]) -> Iterator[Task]:
+def tasks_of(images: Sequence[str], membership: NDArray[np.uint8], level: Level) -> Iterator[Task]:
     """Cut images into portions."""
-    for start in range(0, len(images), PORTION):
-        yield Task(images[start : start + PORTION], membership[start : start + PORTION])
+    portion = PORTION[level]
+    for start in range(0, len(images), portion):
+        yield Task(images[start : start + portion], membership[start : start + portion])
 
 
 def read_portion(task: Task, *, classes: int, level: Level) -> Content:
@@ -197,7 +199,7 @@ def side_by_side(
     processes = os.cpu_count() or 1
     others = set(multiprocessing.active_children())
     # Not forked: a progress bar's thread may hold a lock at that moment, which its copy would never get.
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _leave_ctrl_c_to_the_parent)
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin)
     waiting: deque[Future[Summary]] = deque()
     rest = iter(tasks)
     try:
@@ -220,8 +222,12 @@ def side_by_side(
         pool.shutdown(cancel_futures=True)
 
 
-def _leave_ctrl_c_to_the_parent() -> None:
+def _begin() -> None:
+    # Ctrl-C is the parent's.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What is imported stays; the garbage collector need not go through it again and again.
+    gc.freeze()
+    keep_memory()
 
 
 def _read(images: Sequence[str], found: dict[int, list[Finding]]) -> tuple[list[bytes], NDArray[np.uint8]]:

@@ -55,8 +55,8 @@ def stray_marker(content: bytes) -> int | None:
     start, restarts, several = scan
     # The scan's own marker and the end: nothing else in most files, as one look at all of them shows.
     letters = np.frombuffer(content, np.uint8, offset=start)
-    marks = np.flatnonzero(letters[:-1] == 0xFF)
-    if np.count_nonzero(letters[marks + 1]) == 2 and content.endswith(END_OF_JPEG):
+    marks = (letters[:-1] == 0xFF) & (letters[1:] != 0)
+    if np.count_nonzero(marks) == 2 and content.endswith(END_OF_JPEG):
         return None
     position, expected = start, 0
     while match := _MARKER.search(content, position):

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 9, 8
 THUMBNAIL_BYTES = WIDTH * HEIGHT
-# A gray value is the mean of so many pixels squared at most: all of a large image would take a third of its decoding.
-_SAMPLES = 16
+# Of an image of more pixels, a gray value is the mean of so many across and down at most: all would take a third of the
+# decoding. What such a look costs is going to a row; more pixels of it cost little.
+_ALL_PIXELS, _ACROSS, _DOWN = 32_768, 16, 8
 DISTANCE = 6
 CORRELATION = 0.97
 # Below this standard deviation of its 72 gray values an image is as good as blank.
@@ -42,9 +43,10 @@ def thumbnail(image: Image.Image) -> bytes:
     try:
         if image.mode not in {"L", "RGB"}:
             image = image.convert("RGB")
-        size = (min(image.width, _SAMPLES * WIDTH), min(image.height, _SAMPLES * HEIGHT))
-        sampled = image.resize(size, Image.Resampling.NEAREST) if size != image.size else image
-        return sampled.convert("L").resize((WIDTH, HEIGHT), Image.Resampling.BOX).tobytes()
+        if image.width * image.height > _ALL_PIXELS:
+            size = (min(image.width, _ACROSS * WIDTH), min(image.height, _DOWN * HEIGHT))
+            image = image.resize(size, Image.Resampling.NEAREST)
+        return image.convert("L").resize((WIDTH, HEIGHT), Image.Resampling.BOX).tobytes()
     except (ValueError, OSError):
         return b""
 

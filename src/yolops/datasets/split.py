@@ -126,7 +126,8 @@ def _read(dataset: Dataset, progress: Callable[[int, int], None] | None) -> tupl
     images, membership = images_and_splits(dataset)
     seen = _Seen.empty(len(images), len(dataset.names))
     work = partial(_digest, classes=len(dataset.names))
-    with closing(side_by_side(work, tasks_of(images, membership), len(images), Level.DEFAULT)) as portions:
+    tasks = tasks_of(images, membership, Level.DEFAULT)
+    with closing(side_by_side(work, tasks, len(images), Level.DEFAULT)) as portions:
         for portion in portions:
             seen.add(portion)
             if progress:

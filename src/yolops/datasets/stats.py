@@ -157,7 +157,7 @@ def stats_of(
     images, membership = images_and_splits(dataset)
     seen = _Seen(len(images), len(dataset.names), deep=level is not Level.QUICK)
     work = partial(_count, classes=len(dataset.names), level=level)
-    with closing(side_by_side(work, tasks_of(images, membership), len(images), level)) as portions:
+    with closing(side_by_side(work, tasks_of(images, membership, level), len(images), level)) as portions:
         for portion in portions:
             seen.add(portion)
             if progress:
