@@ -53,7 +53,9 @@ class TypeIn:
         """Let Python find this module before its own: a broken installation."""
         (self._modules / f"{name}.py").write_text(source)
 
-    def __call__(self, *arguments: str, start: tuple[str, ...] = ("-m", "yolops.cli.entry")) -> Typed:
+    def __call__(
+        self, *arguments: str, start: tuple[str, ...] = ("-m", "yolops.cli.entry"), **environment: str
+    ) -> Typed:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("YOLOPS_", "MLFLOW_"))}
         path = os.pathsep.join(filter(None, (str(self._modules), kept.get("PYTHONPATH"))))
         done = subprocess.run(
@@ -63,7 +65,7 @@ class TypeIn:
             text=True,
             timeout=60,
             cwd=self._directory,
-            env={**kept, "PYTHONPATH": path},
+            env={**kept, "PYTHONPATH": path, **environment},
         )
         return Typed(done.returncode, done.stdout, done.stderr)
 
@@ -97,6 +99,17 @@ def test_the_help_of_a_command_waits_for_nothing_heavy(type_in: TypeIn, command:
     assert shown.code == 0
     assert shown.out.lstrip().startswith("Usage: ")
     assert not {"mlflow", "torch", "numpy", "PIL", "ultralytics"} & set(shown.err.split())
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [("yolops tr", "train"), ("yolops dataset ch", "check"), ("yolops train --ep", "--epochs")],
+)
+def test_a_shell_completes_commands_and_options(type_in: TypeIn, line: str, offered: str) -> None:
+    words = line.split()
+    shown = type_in(_YOLOPS_COMPLETE="complete_bash", COMP_WORDS=line, COMP_CWORD=str(len(words) - 1))
+    assert offered in shown.out.split()
+    assert "Usage" not in shown.out
 
 
 def test_the_version_is_printed_alone(type_in: TypeIn) -> None:

@@ -12,6 +12,8 @@ import os
 import sys
 
 HELP_PAGE = "help.txt"
+# A shell that completes a line sets it, and types nothing behind the command.
+COMPLETION = "_YOLOPS_COMPLETE"
 INTERRUPTED = 130
 TERMINATED = 143
 BUG = 70
@@ -19,7 +21,7 @@ BUG = 70
 
 def main() -> None:
     """Run the command line that was typed, and exit."""
-    if sys.argv[1:] in ([], ["--help"], ["-h"]):
+    if sys.argv[1:] in ([], ["--help"], ["-h"]) and COMPLETION not in os.environ:
         print_help_page()
         return
     import gc
