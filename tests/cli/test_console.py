@@ -91,6 +91,11 @@ def test_the_worst_findings_come_first_and_the_rest_is_counted(capsys: pytest.Ca
     assert shown.out == ""
 
 
+def test_what_shows_the_other_findings_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    Console().findings([_finding(Severity.INFO)] * 3, most=1, others="yolops dataset check cells --json lists all")
+    assert capsys.readouterr().err.splitlines()[-1] == "... and 2 more (yolops dataset check cells --json lists all)"
+
+
 def test_all_findings_are_shown_where_there_are_few(capsys: pytest.CaptureFixture[str]) -> None:
     Console().findings([_finding(Severity.WARNING)])
     assert capsys.readouterr().err == "warning text.txt:100: what text\n    fix text\n"

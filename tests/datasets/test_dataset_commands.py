@@ -59,6 +59,23 @@ def test_a_bad_dataset_ends_with_1_and_says_where(run: Any, builder: Builder) ->
     assert "a.txt:1" in result.stderr
 
 
+def test_kinds_of_findings_are_listed_with_errors_first(run: Any, builder: Builder) -> None:
+    builder.label("train/a.png", "0 0.5 0.5 0 0.1\n5 0.5 0.5 0.1 0.1\n")
+    (builder.root / "labels/train/b.txt").unlink(missing_ok=True)
+    table = run("check", builder.root).stdout.splitlines()
+    start = next(index for index, line in enumerate(table) if line.startswith("finding"))
+    listed = [line.split()[1] for line in table[start + 1 :] if line.split()[1] in {"error", "warning", "info"}]
+    assert len(set(listed)) > 1
+    assert listed == sorted(listed, key=["error", "warning", "info"].index)
+
+
+def test_what_a_push_does_not_list_is_listed_by_the_check_that_it_names(run: Any, builder: Builder) -> None:
+    builder.label("train/a.png", "0 0.5 0.5 0.1 0.1\n" * 8)
+    pushed = run("push", builder.root)
+    assert pushed.exit_code == 0, pushed.stderr
+    assert f"more (yolops dataset check {builder.root} --json lists all)" in pushed.stderr
+
+
 def test_json_is_alone_on_stdout(run: Any, builder: Builder) -> None:
     builder.label("train/a.png", "5 0.5 0.5 0.1 0.1\n")
     report = json.loads(run("check", builder.root, "--json").stdout)

@@ -73,15 +73,15 @@ class Console:
         """Say what a person should know before they go on, on stderr."""
         self._err.print(Text.assemble(("warning:", "yellow"), " ", line))
 
-    def findings(self, findings: Sequence[Finding], *, most: int = 20) -> None:
-        """Print findings on stderr, the worst first, at most `most` of them."""
+    def findings(self, findings: Sequence[Finding], *, most: int = 20, others: str = "--json lists all") -> None:
+        """Print findings on stderr, the worst first, at most `most` of them, and say what shows the others."""
         colors = {"error": "red", "warning": "yellow", "info": "cyan"}
         ranked = sorted(findings, key=lambda finding: list(colors).index(finding.severity))
         for finding in ranked[:most]:
             label = (finding.severity.value, colors[finding.severity])
             self._err.print(Text.assemble(label, f" {finding.where}: {finding.what}\n    ", (finding.fix, "dim")))
         if len(ranked) > most:
-            self.note(f"... and {len(ranked) - most} more (--json lists all)")
+            self.note(f"... and {len(ranked) - most} more ({others})")
 
     @contextmanager
     def working(self, text: str) -> Iterator[Callable[[str], None]]:

@@ -82,7 +82,7 @@ def _found(report: Report) -> list[Table]:
     from yolops.cli.console import table
     from yolops.datasets.codes import CODES
 
-    rows = [[code, CODES[code].severity.value, count] for code, count in report.counts.items()]
+    rows = [[code, CODES[code].severity.value, count] for code, count in report.worst_first()]
     return [table("finding", "severity", "count", rows=rows)] if rows else []
 
 
@@ -103,8 +103,8 @@ def _fix(console: Console, dataset: Dataset, target: Path, *, drop: bool, dry_ru
     from yolops.datasets.mend import mend
 
     mended = mend(dataset, None if dry_run else target, drop=drop)
-    lines = ", ".join(f"{code} in {counted(count, 'line')}" for code, count in mended.lines.items()) or "no line"
+    lines = ", ".join(f"{code} in {counted(count, 'line')}" for code, count in mended.lines.items())
     would = "would have" if dry_run else "has"
     images, files = counted(mended.images, "image"), counted(mended.files, "label file")
-    console.note(f"{target} {would} {images}; {files} written anew, for {lines}")
+    console.note(f"{target} {would} {images}; {files} written anew{f' ({lines})' if lines else ''}")
     return {"images": mended.images, "files": mended.files, "lines": dict(mended.lines), "written": not dry_run}

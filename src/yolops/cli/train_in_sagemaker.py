@@ -157,7 +157,9 @@ def preflight(console: Console, planned: Planned) -> list[Outcome]:
     """Look at everything that could stop the job, side by side, and say what was found."""
     with console.progress("looking at quota, image, network and price") as progress:
         outcomes = run_checks([check.of(planned) for check in CHECKS], progress)
-    console.findings([finding for outcome in outcomes for finding in outcome.findings])
+    found = [finding for outcome in outcomes for finding in outcome.findings]
+    first = errors(found)[:1]  # said by `refuse_errors`
+    console.findings([finding for finding in found if finding not in first])
     return outcomes
 
 

@@ -136,7 +136,7 @@ def checked_dataset(session: Session, console: Console, data: Path) -> tuple[Dat
         report, known = checked(dataset, session.workspace.create_state() / "checks", progress)
     if known:
         console.note("the dataset is as it was when it was checked last")
-    console.findings(report.findings, most=5)
+    console.findings(report.findings, most=5, others=f"yolops dataset check {data} --json lists all")
     if report.errors:
         count = "an error" if len(report.errors) == 1 else f"{len(report.errors)} errors"
         raise YolopsError(

@@ -75,7 +75,7 @@ def _splits(report: Report) -> str:
 
 
 def _counts(report: Report) -> str:
-    rows = ([code, CODES[code].severity.value, count, CODES[code].meaning] for code, count in report.counts.items())
+    rows = ([code, CODES[code].severity.value, count, CODES[code].meaning] for code, count in report.worst_first())
     return _table(["finding", "severity", "how many", "what it is"], rows)
 
 

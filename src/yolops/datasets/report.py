@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from yolops import findings as finding_rules
 from yolops.datasets import fingerprint as fingerprints
+from yolops.datasets.codes import CODES
 from yolops.findings import Finding, Severity
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ class Report:
     def errors(self) -> list[Finding]:
         """The findings that stop training."""
         return finding_rules.errors(self.findings)
+
+    def worst_first(self) -> list[tuple[str, int]]:
+        """Return how many findings there are of each kind, errors before warnings."""
+        return sorted(self.counts.items(), key=lambda item: list(Severity).index(CODES[item[0]].severity))
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Report:
