@@ -15,7 +15,7 @@ import pytest
 
 from tests.platform.tiny_terraform import tiny
 from yolops.errors import YolopsError
-from yolops.platform.plan import Action, read_plan
+from yolops.platform.plan import Action, read_plan, unprotects
 from yolops.platform.terraform import Terraform
 from yolops.running_processes import find_background
 
@@ -79,7 +79,8 @@ def test_a_plan_is_saved_and_exactly_it_is_applied(terraform: Terraform) -> None
 
 def test_a_second_plan_finds_nothing_to_do_and_there_is_no_drift(terraform: Terraform) -> None:
     apply(terraform)
-    assert read_plan(terraform.plan()).empty
+    shown = terraform.plan()
+    assert (read_plan(shown).empty, unprotects(shown)) == (True, False)
     assert terraform.drift() == []
 
 

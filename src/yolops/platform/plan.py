@@ -141,7 +141,8 @@ def unprotects(shown: Mapping[str, Any]) -> bool:
         shown: what `terraform show -json PLAN` printed.
     """
     sides = [
-        (item["change"].get("before") or {}, item["change"].get("after") or {}) for item in shown["resource_changes"]
+        (item["change"].get("before") or {}, item["change"].get("after") or {})
+        for item in shown.get("resource_changes", [])
     ]
     return any(before.get(PROTECTION) and after.get(PROTECTION) is False for before, after in sides)
 

@@ -86,7 +86,7 @@ class Terraform:
         targets: Sequence[str] = (),
         refresh: bool = True,
     ) -> dict[str, Any]:
-        """Save a plan that `apply` will carry out, and return it as Terraform's JSON.
+        """Save a plan that `apply` will carry out, and return it as Terraform's JSON; {} if it changes nothing.
 
         Args:
             destroy: plan to destroy everything.
@@ -104,8 +104,9 @@ class Terraform:
         arguments += [] if refresh else ["-refresh=false"]
         arguments += [f"-var={name}={value}" for name, value in (variables or {}).items()]
         arguments += [f"-target={target}" for target in targets]
-        self._stream("plan", *arguments, good=(NO_CHANGE, CHANGES))
-        return self._json("show", "-json", str(self._plan_file))
+        ended = self._stream("plan", *arguments, good=(NO_CHANGE, CHANGES))
+        # To show a plan Terraform starts the provider once more, which takes seconds.
+        return {} if ended.code == NO_CHANGE else self._json("show", "-json", str(self._plan_file))
 
     def apply(self, tell: Callable[[Event], object]) -> None:
         """Carry out exactly the saved plan.
