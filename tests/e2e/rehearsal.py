@@ -13,7 +13,9 @@ from typing import Any
 
 from tests.e2e.conftest import Yolops
 from yolops.datasets.sample import write_sample
+from yolops.platform.workspace import Workspace
 from yolops.rehearsal.environment import enter
+from yolops.rehearsal.rehearsal import Rehearsal
 
 PROJECT, REGION = "cells", "eu-central-1"
 # What a person logs from a notebook, with nothing but MLflow and its plugin.
@@ -74,7 +76,7 @@ class Rehearsed:
     def environment(self) -> dict[str, str]:
         """Return the environment of a program that knows only the rehearsal."""
         environ = dict(os.environ) | self.provider
-        enter(environ, self.yolops.ok("rehearsal", "start", "--json").json["url"], REGION)
+        enter(environ, Rehearsal(Workspace(self.root)).start(), REGION)
         return environ
 
     def login(self) -> dict[str, str]:
