@@ -106,15 +106,14 @@ class Trainings:
     def series(self, run_id: str) -> dict[str, list[tuple[int, float]]]:
         """Return every point of every metric of a training: what is neither of the machine nor of its speed."""
         names = {metric["key"] for metric in self.run(run_id)["data"].get("metrics", [])}
-        found = {}
-        for name in sorted(names):
-            if not name.startswith(("system/", "speed/")):
-                history = self.mlflow.rest().get("metrics/get-history", run_id=run_id, metric_key=name)
-                found[name] = [(int(point.get("step", 0)), float(point["value"])) for point in history["metrics"]]
-        return found
+        return {name: self.points(run_id, name) for name in names if not name.startswith(("system/", "speed/"))}
 
-    def steps(self, run_id: str, metric: str = METRIC) -> list[int]:
-        return [step for step, _ in self.series(run_id).get(metric, [])]
+    def points(self, run_id: str, metric: str) -> list[tuple[int, float]]:
+        history = self.mlflow.rest().get("metrics/get-history", run_id=run_id, metric_key=metric)
+        return [(int(point.get("step", 0)), float(point["value"])) for point in history.get("metrics", [])]
+
+    def steps(self, run_id: str) -> list[int]:
+        return [step for step, _ in self.points(run_id, METRIC)]
 
     def weights(self, job: str) -> dict[str, Any]:
         """Return the weights that a job has left as its best."""
