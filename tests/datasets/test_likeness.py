@@ -86,7 +86,7 @@ def test_frames_of_one_camera_are_compared_in_bounded_time() -> None:
     rng = np.random.default_rng(0)
     frame = rng.integers(40, 216, THUMBNAIL_BYTES)
     thumbnails = (frame + rng.integers(-6, 7, (20_000, THUMBNAIL_BYTES))).astype(np.uint8)
-    began = time.perf_counter()
+    began = time.process_time()
     partners = alike(thumbnails, np.arange(20_000) % 2)
-    assert time.perf_counter() - began < 60
+    assert time.process_time() - began < 60
     assert (partners >= 0).mean() > 0.9

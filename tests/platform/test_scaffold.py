@@ -15,15 +15,15 @@ from yolops.platform.scaffold import Choices, own_address
 
 
 class AddressService(http.server.BaseHTTPRequestHandler):
-    """Answers with what stands in the path, or with one byte after another and never to the end."""
+    """Answers with what stands in the path, or with one byte after another for longer than anybody waits."""
 
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
-        for letter in self.path[1:].replace("endless", "7" * 40):
+        for letter in self.path[1:].replace("endless", "7" * 64):
             self.wfile.write(letter.encode())
             self.wfile.flush()
-            time.sleep(0.1 if "endless" in self.path else 0)
+            time.sleep(0.3 if "endless" in self.path else 0)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -53,7 +53,7 @@ def test_where_nothing_answers_in_time_the_address_stays_unknown(service: str) -
     started = time.monotonic()
     assert own_address(f"{service}/endless", patience_s=0.5) == ""
     assert own_address("http://127.0.0.1:9/", patience_s=0.5) == ""
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10, "as much as is read takes twice as long"
 
 
 @pytest.mark.parametrize(
