@@ -17,6 +17,7 @@ from yolops.platform.trust import Trust, opener
 from yolops.process import start_background
 from yolops.running_processes import stop
 from yolops.tracking.rest import MlflowRest
+from yolops_server.prepare import LOGIN_HOLDS_S
 
 ADMIN = Credentials("root", "the password of root")
 PATIENCE_S = 90
@@ -27,6 +28,7 @@ database_uri = sqlite:///users.db
 admin_username = {admin.username}
 admin_password = {admin.password}
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+auth_cache_ttl_seconds = {login_holds_s}
 """
 
 
@@ -51,7 +53,7 @@ def secure_mlflow(directory: Path) -> Iterator[SecureMlflow]:
     with socket.socket() as free:
         free.bind((HOST, 0))
         port = free.getsockname()[1]
-    (directory / "auth.ini").write_text(CONFIGURATION.format(admin=ADMIN))
+    (directory / "auth.ini").write_text(CONFIGURATION.format(admin=ADMIN, login_holds_s=LOGIN_HOLDS_S))
     argv = [
         *server_argv(port),
         *("--app-name", "basic-auth"),
