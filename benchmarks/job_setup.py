@@ -31,6 +31,7 @@ from yolops.datasets.description import read_dataset
 from yolops.datasets.versions.push import push
 from yolops.datasets.versions.store import bucket
 from yolops.platform.outputs import Mode, Outputs
+from yolops.platform.own_wheel import lock_file, package
 from yolops.platform.workspace import Workspace
 from yolops.rehearsal.environment import REGION, enter
 from yolops.rehearsal.rehearsal import Rehearsal
@@ -81,7 +82,7 @@ class Cloud:
         self._mlflow = managed_mlflow(self._outputs.tracking_uri)
         dataset = read_dataset(_write_dataset(root / NAME))
         self._version = check(dataset).fingerprint
-        self._archive = code.code_archive(code.package(), code.lock_file())
+        self._archive = code.code_archive(package(), lock_file())
         store = bucket(self._aws, f"s3://{BUCKET}")
         push(bucket(self._aws, self._outputs.dataset_uri), NAME, dataset, version=self._version)
         store.put(code.key_of(self._archive), self._archive)
@@ -202,7 +203,7 @@ def _write_dataset(root: Path) -> Path:
 
 def _script() -> bytes:
     stream = io.BytesIO()
-    start = START.format(source=str(code.package().parent))
+    start = START.format(source=str(package().parent))
     with tarfile.open(fileobj=stream, mode="w:gz") as archive:
         for name, text in (("start.py", start), ("train.py", SCRIPT.read_text())):
             about = tarfile.TarInfo(name)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from yolops import __version__
-from yolops.platform.own_wheel import PLACE, wheel, write_wheel
+from yolops.platform.own_wheel import LOCK, PLACE, lock_file, wheel, write_wheel
 
 
 def test_pip_installs_it_and_its_command_runs(tmp_path: Path) -> None:
@@ -27,6 +27,8 @@ def test_pip_installs_it_and_its_command_runs(tmp_path: Path) -> None:
     )
     assert __version__ in said.stdout
     assert (target / "yolops" / "models" / "yolo_detector" / "model.py").is_file()
+    # Who starts a training job from a space sends it along.
+    assert (target / "yolops" / LOCK).read_bytes() == lock_file().read_bytes()
 
 
 def test_the_same_yolops_is_the_same_wheel_and_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from yolops.datasets.versions.catalogue import check_name as check_dataset_name
 from yolops.datasets.versions.layout import lay_out
 from yolops.datasets.versions.push import push
 from yolops.datasets.versions.store import bucket
+from yolops.platform.own_wheel import lock_file, package
 from yolops.training.submission import code, packages
 
 if TYPE_CHECKING:
@@ -79,11 +80,11 @@ def gather(session: Session, console: Console, request: TrainRequest, machine: M
     if weights.startswith("random:"):
         console.warn(f"weights: {weights}; the detector learns everything anew")
     file = Path(start) if Path(start).is_file() else None
-    lock = code.lock_file()
+    lock = lock_file()
     # The image of a rehearsal is this machine, which has its packages.
     needs_packages = not machine.image and not session.rehearsal
     return Freight(
-        archive=code.code_archive(code.package(), lock),
+        archive=code.code_archive(package(), lock),
         lock=lock if needs_packages else None,
         model=file.name if file else start,
         model_file=file,

@@ -22,9 +22,28 @@ if TYPE_CHECKING:
 
 # Where modules/studio looks for it.
 PLACE = Path("modules/studio/space")
+# The packages of a training job, which people in a space start, too; in the package, or in a checkout.
+LOCK = "requirements/job.txt"
 # Of the package: what Python makes, and the configuration that an installed one carries along.
 LEFT_OUT = {"__pycache__", "terraform"}
 ABOUT = "Wheel-Version: 1.0\nGenerator: yolops\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+
+
+def package() -> Path:
+    """Return the directory of this yolops."""
+    return Path(yolops.__file__).resolve().parent
+
+
+def lock_file() -> Path:
+    """Return the lock of a job's packages: inside the package, or in a checkout.
+
+    Raises:
+        YolopsError: there is none.
+    """
+    for place in (package(), package().parents[1]):
+        if (found := place / LOCK).is_file():
+            return found
+    raise YolopsError("this yolops comes without the lock of a job's packages", "install it again: pip install yolops")
 
 
 def write_wheel(configuration: Path) -> Path:
@@ -67,11 +86,13 @@ def wheel() -> bytes:
 
 
 def _package() -> Iterator[tuple[str, bytes]]:
-    root = Path(yolops.__file__).resolve().parent
+    root = package()
     for path in sorted(root.rglob("*")):
         parts = path.relative_to(root).parts
         if path.is_file() and not LEFT_OUT.intersection(parts):
             yield "/".join(("yolops", *parts)), path.read_bytes()
+    if not (root / LOCK).is_file():
+        yield f"yolops/{LOCK}", lock_file().read_bytes()
 
 
 def _metadata() -> Iterator[tuple[str, bytes]]:

@@ -9,6 +9,7 @@ import tarfile
 from pathlib import Path
 
 from tests.datasets.versions.memory_store import MemoryStore
+from yolops.platform.own_wheel import lock_file, package
 from yolops.training.submission import code, packages
 
 WHEELS = ["one-1-py3-none-any.whl", "two-2-cp312-cp312-manylinux_2_28_x86_64.whl"]
@@ -31,10 +32,10 @@ def test_the_same_files_give_the_same_archive_whenever_they_were_written(tmp_pat
 
 
 def test_the_archive_holds_this_yolops_and_its_lock_and_no_terraform(tmp_path: Path) -> None:
-    source = shutil.copytree(code.package(), tmp_path / "yolops")
+    source = shutil.copytree(package(), tmp_path / "yolops")
     (source / "terraform").mkdir(exist_ok=True)
     (source / "terraform" / "main.tf").touch()
-    content = code.code_archive(source, code.lock_file())
+    content = code.code_archive(source, lock_file())
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         names = archive.getnames()
     assert {"yolops/cli/training_job.py", "yolops/rehearsal/images.json", "requirements.txt"} <= set(names)
@@ -43,7 +44,7 @@ def test_the_archive_holds_this_yolops_and_its_lock_and_no_terraform(tmp_path: P
 
 
 def test_the_lock_is_for_the_image_and_leaves_its_pytorch_alone() -> None:
-    pinned = {line.split("==")[0] for line in code.lock_file().read_text().splitlines() if "==" in line}
+    pinned = {line.split("==")[0] for line in lock_file().read_text().splitlines() if "==" in line}
     assert {"boto3", "mlflow", "obstore", "sagemaker-mlflow", "ultralytics-opencv-headless"} <= pinned
     assert not {"torch", "torchvision"} & pinned
 

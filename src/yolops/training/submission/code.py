@@ -6,36 +6,15 @@ import gzip
 import hashlib
 import io
 import tarfile
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-import yolops
-from yolops.errors import YolopsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-LOCK = "job.txt"
 REQUIREMENTS = "requirements.txt"
 # What a job never imports: the configuration that a wheel brings along, and what Python makes.
 NOT_SENT = frozenset({"terraform", "requirements", "__pycache__"})
-
-
-def package() -> Path:
-    """Return the directory of this yolops."""
-    return Path(yolops.__file__).resolve().parent
-
-
-def lock_file() -> Path:
-    """Return the lock of a job's packages: inside the package, or in a checkout.
-
-    Raises:
-        YolopsError: there is none.
-    """
-    for place in (package(), package().parents[1]):
-        if (found := place / "requirements" / LOCK).is_file():
-            return found
-    raise YolopsError("this yolops comes without the lock of a job's packages", "install it again: pip install yolops")
 
 
 def code_archive(source: Path, lock: Path) -> bytes:
