@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.datasets.dataset_builder import Builder
 from tests.datasets.versions.memory_store import MemoryStore
 from tests.diagnosis.cloud import codes
 from tests.fake_aws import FakeAws
 from tests.training.submission.jobs import PLATFORM, STUDIO, job
 from yolops.aws import AwsError
+from yolops.datasets.description import read_dataset
+from yolops.datasets.versions.push import push
 from yolops.diagnosis.check import Skip
 from yolops.diagnosis.training_job import Planned, dataset, image, price, quota, role, way_to_mlflow
 from yolops.platform.outputs import Outputs
@@ -94,8 +98,25 @@ def test_a_role_is_there_and_sagemaker_may_take_it() -> None:
         assert codes(role(planned(get_role={"Role": {"AssumeRolePolicyDocument": trust}}))) == expected
 
 
-def test_a_dataset_that_is_not_in_the_bucket_yet_is_pushed_first() -> None:
-    assert dataset(planned()).found == "is pushed first"
+def test_a_dataset_that_is_not_in_the_bucket_yet_is_pushed_first_beside_other_versions_too(
+    tmp_path: Path,
+) -> None:
+    look = planned()
+    assert dataset(look).found == "is pushed first"
+    push(look.datasets, "bccd", read_dataset(Builder(tmp_path / "data").root))
+    assert dataset(look).found == "is pushed first"
+
+
+def test_a_version_that_nobody_pushes_again_must_be_whole(tmp_path: Path) -> None:
+    store = MemoryStore()
+    version = push(store, "bccd", read_dataset(Builder(tmp_path / "data").root)).version
+    look = replace(planned(), spec=job(version=version), datasets=store, is_pushed=False)
+    assert (codes(dataset(look)), dataset(look).found) == ([], f"bccd@{version[:12]}")
+    store.delete([next(key for key in store.objects if key.endswith(".tar"))])
+    assert codes(dataset(look)) == [("error", "dataset-not-whole")]
+    assert dataset(replace(look, is_pushed=True)).found == "has lost objects, and is pushed again first"
+    store.delete([next(key for key in store.objects if "/index/" in key)])
+    assert codes(dataset(look)) == [("error", "dataset-not-whole")]
 
 
 S3, SECRETS = "com.amazonaws.eu-central-1.s3", "com.amazonaws.eu-central-1.secretsmanager"

@@ -41,8 +41,9 @@ def _steps(rest: MlflowRest, run: RunSummary, metric: str = "metrics/mAP50_B") -
 
 
 def test_ctrl_c_leaves_a_run_that_says_so_and_resume_finishes_it(yolops: Yolops) -> None:
+    version = yolops.ok("dataset", "push", "shapes", "--json").json["version"]
     stopped = yolops.interrupt_after(
-        2, signal.SIGINT, "train", "shapes", *QUICK, "--epochs", "5", "--name", "stopped", "--seed", "1"
+        2, signal.SIGINT, "train", "shapes@", *QUICK, "--epochs", "5", "--name", "stopped", "--seed", "1"
     )
     assert stopped.code == 130, stopped.err
     assert "yolops train --resume stopped" in stopped.err
@@ -57,6 +58,9 @@ def test_ctrl_c_leaves_a_run_that_says_so_and_resume_finishes_it(yolops: Yolops)
     assert (resumed["run_id"], run.status) == (run.run_id, "FINISHED")
     assert _steps(rest, run) == [1, 2, 3, 4, 5]
     assert not run.tags["yolops.error"]
+    assert run.experiment == "shapes"
+    [listed] = yolops.ok("dataset", "list", "shapes", "--json").json
+    assert (listed["version"], listed["runs"]) == (version, ["stopped"]), "a version that was named is the run's own"
 
     again = yolops("train", "--resume", "stopped")
     assert again.code == 1

@@ -13,7 +13,8 @@ from tests.e2e.studio_with_data import studio
 
 pytestmark = pytest.mark.timeout(1500)
 TINY = ("--model", "micro.yaml", "--imgsz", "32", "--batch", "8", "--device", "cpu", "plots=False")
-TRAIN = ("train", "shapes/data.yaml", "--on", "sagemaker", *TINY)
+JOB = ("--on", "sagemaker", *TINY)
+TRAIN = ("train", "shapes/data.yaml", *JOB)
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +92,26 @@ def test_a_job_trains_for_real_and_its_run_has_metrics_model_and_what_it_cost(pl
     assert {"Key": "Project", "Value": PROJECT} in tagged
 
 
+def test_a_version_in_the_bucket_is_trained_on_without_the_dataset_here_and_must_be_whole(platform: Rehearsed) -> None:
+    [version] = [one["version"] for one in platform.json("dataset", "list", "shapes")]
+    (platform.root / "shapes").rename(platform.root / "away")
+    refused = platform("train", "shapes@00000000", *JOB, code=1)
+    assert "there is no version '00000000'" in refused
+    assert version[:12] in refused
+    assert "dataset list" in platform("train", "cats", *JOB, code=1)
+    bucket = platform.outputs()["bucket_name"]
+    planned = platform.json("train", f"s3://{bucket}/datasets/shapes@{version[:8]}", *JOB, "--dry-run")
+    assert planned["job"]["request"]["version"] == version
+    assert {check["check"]: check["found"] for check in planned["checks"]}["dataset"] == f"shapes@{version[:12]}"
+    [pack] = objects(platform, "datasets/shapes/.yolops/packs/")
+    kept = platform.client("s3").get_object(Bucket=bucket, Key=pack)["Body"].read()
+    platform.client("s3").delete_object(Bucket=bucket, Key=pack)
+    assert "shapes@" + version[:12] + ": has lost objects" in platform("train", "shapes", *JOB, code=1)
+    platform.client("s3").put_object(Bucket=bucket, Key=pack, Body=kept)
+
+
 def test_ctrl_c_leaves_a_followed_job_running_and_its_facts_come_when_it_is_shown(platform: Rehearsed) -> None:
-    following = platform.start(*TRAIN, "--epochs", "1", "--name", "later", "--wait")
+    following = platform.start("train", "shapes", *JOB, "--epochs", "1", "--name", "later", "--wait")
     assert following.stderr is not None
     said = ""
     for line in following.stderr:

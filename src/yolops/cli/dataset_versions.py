@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from yolops.cli.dataset_named import CACHE, located, store_of
 from yolops.cli.session import Json, Session, session_of
 from yolops.cli.wording import minute, size_text
 from yolops.errors import YolopsError
@@ -18,11 +19,8 @@ if TYPE_CHECKING:
     from yolops.cli.console import Console
     from yolops.datasets.versions.manifest import Manifest
     from yolops.datasets.versions.prune import Pruning
-    from yolops.datasets.versions.store import ObjectStore
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Only this dataset.")]
-# Where datasets are kept that are pushed in local mode, and what pulls keep of those that come from a bucket.
-STORE, CACHE = "datasets", "cache"
 
 
 def push_version(
@@ -41,7 +39,7 @@ def push_version(
     console = session.console(as_json=as_json)
     dataset, report = checked_dataset(session, console, data)
     name = check_name(name or dataset.source.parent.name)
-    store = _store(session)
+    store = store_of(session)
     with console.progress("reading files" if dry_run else "pushing files") as progress:
         pushed = push(store, name, dataset, version=report.fingerprint, dry_run=dry_run, progress=progress)
     version = pushed.version[:SHOWN_CHARACTERS]
@@ -76,7 +74,7 @@ def pull_version(
 
     session = session_of(context)
     console = session.console(as_json=as_json)
-    store, name, version = _located(session, dataset)
+    store, name, version = located(session, dataset)
     directory = (target or Path(name)).absolute()
     try:
         manifest = find_version(store, name, version)
@@ -107,7 +105,7 @@ def list_versions(context: typer.Context, name: Name = "", as_json: Json = False
 
     session = session_of(context)
     console = session.console(as_json=as_json)
-    store = _store(session)
+    store = store_of(session)
     names = [name] if name else dataset_names(store)
     with console.working("reading manifests ..."):
         found = {one: versions(store, one) for one in names}
@@ -150,7 +148,7 @@ def prune_versions(
 
     session = session_of(context)
     console = session.console(as_json=as_json)
-    store = _store(session)
+    store = store_of(session)
     older = None if older_than is None else timedelta(days=older_than)
     now = datetime.now(UTC)
     with console.working("reading manifests ..."):
@@ -188,30 +186,6 @@ def _pruning(session: Session, console: Console, plans: Sequence[Pruning]) -> li
     ]
     columns = ("dataset", "version", "images", "size", "pushed", "runs")
     return [*([table(*columns, rows=rows)] if rows else []), *lines]
-
-
-def _store(session: Session) -> ObjectStore:
-    """Return where the datasets of the workspace's platform are kept."""
-    from yolops.aws import Aws
-    from yolops.cli.deployment import outputs_of
-    from yolops.datasets.versions.store import bucket, directory
-
-    settings = session.workspace.settings()
-    if settings is None:
-        return directory(session.workspace.create_state() / STORE)
-    outputs = outputs_of(session, settings)
-    return bucket(Aws(outputs.aws_region), outputs.dataset_uri)
-
-
-def _located(session: Session, dataset: str) -> tuple[ObjectStore, str, str]:
-    """Return the store, the name and the version that somebody means."""
-    from yolops.datasets.versions.catalogue import check_name
-    from yolops.datasets.versions.store import dataset_at
-
-    address, _, version = dataset.partition("@")
-    if not address.startswith("s3://"):
-        return _store(session), check_name(address), version
-    return *dataset_at(address), version
 
 
 def _used(session: Session, console: Console) -> Mapping[str, Sequence[str]]:

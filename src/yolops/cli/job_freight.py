@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yolops.aws import Aws
+from yolops.cli.dataset_named import find_in, is_version
 from yolops.cli.training import checked_dataset
+from yolops.datasets.versions.catalogue import SHOWN_CHARACTERS
 from yolops.datasets.versions.catalogue import check_name as check_dataset_name
 from yolops.datasets.versions.layout import lay_out
 from yolops.datasets.versions.push import push
@@ -34,18 +36,25 @@ class Freight:
         lock: of the packages that are sent; None where the image has them.
         model: the model to start from, as the job knows it.
         model_file: that file here; None where it is built in.
-        data: the dataset.
+        data: the dataset; None for a version that is in the bucket already.
         name: of the dataset in the bucket.
         version: its fingerprint.
+        data_bytes: its size.
     """
 
     archive: bytes
     lock: Path | None
     model: str
     model_file: Path | None
-    data: Dataset
+    data: Dataset | None
     name: str
     version: str
+    data_bytes: int
+
+    @property
+    def version_name(self) -> str:
+        """The version of the dataset as a person types it."""
+        return f"{self.name}@{self.version[:SHOWN_CHARACTERS]}"
 
     @property
     def packages(self) -> str:
@@ -57,17 +66,12 @@ class Freight:
         """The prefix of the file to start from; empty where there is none."""
         return code.model_prefix(self.model_file) if self.model_file else ""
 
-    @property
-    def data_bytes(self) -> int:
-        """The size of the dataset."""
-        return sum(file.stat().st_size for file in lay_out(self.data).sources.values())
 
-
-def gather(session: Session, console: Console, request: TrainRequest, machine: Machine) -> Freight:
+def gather(session: Session, console: Console, request: TrainRequest, machine: Machine, datasets: Store) -> Freight:
     """Return what a job takes along; published weights are downloaded, nothing is sent.
 
     Raises:
-        YolopsError: the dataset has errors, or an argument or the model cannot be.
+        YolopsError: the dataset has errors or there is no such version, or an argument or the model cannot be.
     """
     from yolops.training.ultralytics_trainer import UltralyticsTrainer
 
@@ -75,7 +79,7 @@ def gather(session: Session, console: Console, request: TrainRequest, machine: M
     trainer = UltralyticsTrainer(state / "ultralytics", verbose=session.verbose)
     # Which devices there are, the job sees.
     trainer.check({name: value for name, value in request.arguments.items() if name != "device"}, request.model)
-    dataset, report = checked_dataset(session, console, Path(request.data))
+    data, name, version, data_bytes = _dataset(session, console, request.data, datasets)
     start, weights = trainer.start_of(request.model, state / "weights")
     if weights.startswith("random:"):
         console.warn(f"weights: {weights}; the detector learns everything anew")
@@ -88,10 +92,21 @@ def gather(session: Session, console: Console, request: TrainRequest, machine: M
         lock=lock if needs_packages else None,
         model=file.name if file else start,
         model_file=file,
-        data=dataset,
-        name=check_dataset_name(dataset.source.parent.name),
-        version=report.fingerprint,
+        data=data,
+        name=name,
+        version=version,
+        data_bytes=data_bytes,
     )
+
+
+def _dataset(session: Session, console: Console, data: str, datasets: Store) -> tuple[Dataset | None, str, str, int]:
+    """Return a dataset with name, version and size; None for one in the bucket, of which nothing is read here."""
+    if is_version(data):
+        name, manifest = find_in(datasets, data)
+        return None, name, manifest.version, manifest.bytes
+    dataset, report = checked_dataset(session, console, Path(data))
+    size = sum(file.stat().st_size for file in lay_out(dataset).sources.values())
+    return dataset, check_dataset_name(dataset.source.parent.name), report.fingerprint, size
 
 
 def send(session: Session, console: Console, freight: Freight, outputs: Outputs, datasets: Store) -> None:
@@ -101,8 +116,9 @@ def send(session: Session, console: Console, freight: Freight, outputs: Outputs,
         YolopsError: a file cannot be read, packages cannot be fetched, or the bucket refuses.
     """
     store = bucket(Aws(outputs.aws_region), f"s3://{outputs.bucket_name}")
-    with console.progress("pushing files") as progress:
-        push(datasets, freight.name, freight.data, version=freight.version, progress=progress)
+    if freight.data is not None:
+        with console.progress("pushing files") as progress:
+            push(datasets, freight.name, freight.data, version=freight.version, progress=progress)
     store.put(code.key_of(freight.archive), freight.archive, only_new=True)
     if freight.model_file is not None and not any(store.below(freight.model_prefix)):
         store.put(freight.model_prefix + freight.model, freight.model_file.read_bytes())

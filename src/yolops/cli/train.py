@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from yolops.cli.dataset_named import named_as
 from yolops.cli.session import Json, session_of
 from yolops.errors import UsageError
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 A_DAY_S = 24 * 3600
 DEFAULT_MODEL = "yolo11n.pt"
+DATA_HELP = "The data.yaml, the directory it is in, or a version as `dataset pull` takes it: NAME@VERSION."
 # Typer hands on what it does not know; the trainer checks it.
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -31,7 +33,7 @@ class Where(StrEnum):
 
 def train(
     context: typer.Context,
-    data: Annotated[Path | None, typer.Argument(help="The data.yaml, or the directory it is in.")] = None,
+    data: Annotated[str | None, typer.Argument(help=DATA_HELP)] = None,
     model: Annotated[str, typer.Option(help="Weights, a model yaml, or the name of either.")] = DEFAULT_MODEL,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training images.")] = None,
     imgsz: Annotated[int | None, typer.Option(min=32, help="Pixels of the longer side.")] = None,
@@ -76,7 +78,7 @@ def train(
         raise UsageError("train: which dataset?", "yolops train data.yaml; to get one: yolops dataset sample")
     else:
         request = TrainRequest(
-            data=str(data.absolute()),
+            data=named_as(data),
             model=model,
             experiment=experiment,
             name=name or Path(model).stem,

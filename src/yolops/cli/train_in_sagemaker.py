@@ -117,11 +117,13 @@ def train(
         check_name("--alias", request.alias)
     outputs = platform_of(session)
     machine = replace(machine, instance_type=machine.instance_type or outputs.sagemaker_instance_type)
-    freight = gather(session, console, request, machine)
+    aws = Aws(outputs.aws_region)
+    datasets = bucket(aws, outputs.dataset_uri)
+    freight = gather(session, console, request, machine, datasets)
     order = Order(outputs, machine, replace(request, experiment=request.experiment or freight.name), freight)
-    datasets = bucket(Aws(outputs.aws_region), outputs.dataset_uri)
     spec = order.spec(NO_RUN)
-    outcomes = preflight(console, Planned(spec, outputs, Aws(outputs.aws_region), Aws(PRICE_LIST_REGION), datasets))
+    planned = Planned(spec, outputs, aws, Aws(PRICE_LIST_REGION), datasets, is_pushed=freight.data is not None)
+    outcomes = preflight(console, planned)
     if dry_run:
         value = {"job": spec.as_dict(), "create_training_job": spec.create_request()}
         show_plan(console, spec, outcomes, value)

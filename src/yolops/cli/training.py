@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yolops.cli.dataset_named import is_version, pulled
 from yolops.cli.training_display import TrainingDisplay
 from yolops.datasets.description import Dataset, read_dataset
 from yolops.datasets.gate import checked
@@ -40,10 +41,12 @@ def train(session: Session, console: Console, request: TrainRequest) -> TrainedR
     if request.register_as:
         check_name("--register-as", request.register_as)
         check_name("--alias", request.alias)
-    read_dataset(Path(request.data))  # a wrong path and a mistyped argument are said before all images are read
+    if not is_version(request.data):
+        read_dataset(Path(request.data))  # a wrong path and a mistyped argument are said before all images are read
     trainer_of(session).check(request.arguments, request.model)
-    dataset, report = checked_dataset(session, console, Path(request.data))
-    request = replace(request, experiment=request.experiment or dataset.source.parent.name)
+    dataset, report = named_dataset(session, console, request.data)
+    data = str(dataset.source) if is_version(request.data) else request.data
+    request = replace(request, data=data, experiment=request.experiment or dataset.source.parent.name)
     return TrainingSession(parts_of(session, console)).train(request, dataset, report)
 
 
@@ -123,6 +126,21 @@ def parts_of(session: Session, console: Console) -> Parts:
         display=TrainingDisplay(console),
         senders=lambda outputs: BackgroundSenders(session.access(outputs)),
     )
+
+
+def named_dataset(session: Session, console: Console, data: str) -> tuple[Dataset, Report]:
+    """Return the dataset that a person has named, a version of it pulled first, and what its check says.
+
+    Raises:
+        YolopsError: there is no such dataset or version, or it has errors.
+    """
+    if not is_version(data):
+        return checked_dataset(session, console, Path(data))
+    directory, version = pulled(session, console, data)
+    dataset, report = checked_dataset(session, console, directory)
+    if report.fingerprint != version:
+        raise YolopsError(f"{directory}: was changed since it was pulled", "remove it, then type the command again")
+    return dataset, report
 
 
 def checked_dataset(session: Session, console: Console, data: Path) -> tuple[Dataset, Report]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from yolops.cli.dataset_named import is_version, named_as
 from yolops.cli.session import Json, Session, session_of
-from yolops.cli.train import A_DAY_S, DEFAULT_MODEL, Where, typed_options
+from yolops.cli.train import A_DAY_S, DATA_HELP, DEFAULT_MODEL, Where, typed_options
 from yolops.cli.tune_display import MOST_ARGUMENTS, found_lines, train_line
 from yolops.errors import UsageError, YolopsError
 
@@ -26,7 +27,7 @@ JOB_OPTIONS = ("parallel", "instance_type", "image", "spot", "max_run", "max_wai
 
 def tune(
     context: typer.Context,
-    data: Annotated[Path | None, typer.Argument(help="The data.yaml, or the directory it is in.")] = None,
+    data: Annotated[str | None, typer.Argument(help=DATA_HELP)] = None,
     trials: Annotated[
         int | None, typer.Option(min=1, help=f"How many trainings; {DEFAULT_TRIALS} if not given.")
     ] = None,
@@ -86,7 +87,7 @@ def tune(
         raise UsageError("tune: which dataset?", "yolops tune data.yaml; to get one: yolops dataset sample")
     else:
         request = TuneRequest(
-            data=str(data.absolute()),
+            data=named_as(data),
             model=model,
             experiment=experiment,
             name=name,
@@ -110,10 +111,11 @@ def tune(
 
 
 def _search(session: Session, console: Console, request: TuneRequest) -> Searched:
-    from yolops.cli.training import checked_dataset
+    from yolops.cli.training import named_dataset
 
-    dataset, report = checked_dataset(session, console, Path(request.data))
-    request = replace(request, experiment=request.experiment or dataset.source.parent.name)
+    dataset, report = named_dataset(session, console, request.data)
+    data = str(dataset.source) if is_version(request.data) else request.data
+    request = replace(request, data=data, experiment=request.experiment or dataset.source.parent.name)
     return _tuning(session, console).search(request, dataset, report)
 
 

@@ -94,13 +94,16 @@ def tune(
     outputs = platform_of(session)
     machine = replace(machine, instance_type=machine.instance_type or outputs.sagemaker_instance_type)
     training = TrainRequest(request.data, request.model, request.experiment, request.name, request.arguments)
-    freight = gather(session, console, training, machine)
-    request = replace(request, experiment=request.experiment or freight.name)
+    aws = Aws(outputs.aws_region)
+    datasets = bucket(aws, outputs.dataset_uri)
+    freight = gather(session, console, training, machine, datasets)
+    # The best is trained again on this version, whatever is the newest then.
+    data = request.data if freight.data else freight.version_name
+    request = replace(request, data=data, experiment=request.experiment or freight.name)
     order = Order(outputs, machine, replace(training, experiment=request.experiment), freight)
     search = SearchOrder(order, request, parallel, code.script_archive(SCRIPT, SCRIPT_TEXT))
-    aws = Aws(outputs.aws_region)
-    spec, datasets = search.spec(NO_RUN), bucket(aws, outputs.dataset_uri)
-    planned = Planned(spec.job, outputs, aws, Aws(PRICE_LIST_REGION), datasets, request.trials, parallel)
+    spec, prices, is_pushed = search.spec(NO_RUN), Aws(PRICE_LIST_REGION), freight.data is not None
+    planned = Planned(spec.job, outputs, aws, prices, datasets, request.trials, parallel, is_pushed=is_pushed)
     outcomes = preflight(console, planned)
     if dry_run:
         value = {"job": spec.job.as_dict(), "create_hyper_parameter_tuning_job": spec.create_request()}

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from yolops.aws import AwsError
 from yolops.costs.prices import training_price
-from yolops.datasets.versions.catalogue import find_version, index_of, intact
+from yolops.datasets.versions.catalogue import SHOWN_CHARACTERS, find_version, index_of, intact
 from yolops.datasets.versions.manifest import HOME
 from yolops.datasets.versions.store import AbsentError
 from yolops.diagnosis.account import training_quotas
@@ -40,6 +40,7 @@ class Planned:
         datasets: where versions of datasets are kept.
         jobs: how many such jobs there will be.
         at_once: how many of them side by side.
+        is_pushed: whether the dataset is brought into the bucket before, as far as it is not there.
     """
 
     spec: JobSpec
@@ -49,6 +50,7 @@ class Planned:
     datasets: Store
     jobs: int = 1
     at_once: int = 1
+    is_pushed: bool = True
 
 
 def quota(planned: Planned) -> Seen:
@@ -109,13 +111,23 @@ def dataset(planned: Planned) -> Seen:
     """The version of the dataset is whole in the bucket, or is about to be pushed."""
     request = planned.spec.request
     name = request.dataset.rpartition("/")[2]
+    shown = f"{name}@{request.version[:SHOWN_CHARACTERS]}"
     try:
         manifest = find_version(planned.datasets, name, request.version)
+        index = index_of(planned.datasets, name, manifest)
     except AbsentError:
-        return Seen("is pushed first")
+        return Seen("is pushed first") if planned.is_pushed else _lost(shown)
     there = {item.key: item for item in planned.datasets.below(f"{name}/{HOME}/")}
-    whole = intact(name, index_of(planned.datasets, name, manifest), there)
-    return Seen(f"{name}@{request.version[:12]}" if whole else "has lost objects, and is pushed again first")
+    if intact(name, index, there):
+        return Seen(shown)
+    return Seen("has lost objects, and is pushed again first") if planned.is_pushed else _lost(shown)
+
+
+def _lost(shown: str) -> Seen:
+    notes = Notes(shown)
+    fix = "push the same dataset again (yolops dataset push), or take another version: yolops dataset list"
+    notes.error("dataset-not-whole", "has lost objects in the bucket, and nothing here replaces them", fix)
+    return notes.seen("")
 
 
 def way_to_mlflow(planned: Planned) -> Seen:

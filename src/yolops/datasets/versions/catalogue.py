@@ -29,11 +29,16 @@ def check_name(name: str) -> str:
     Raises:
         YolopsError: it cannot.
     """
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise YolopsError(
             f"{name!r} cannot be the name of a dataset", "letters, digits, `.`, `_` and `-`, and a letter to begin with"
         )
     return name
+
+
+def is_name(name: str) -> bool:
+    """Whether a dataset can be called so."""
+    return bool(_NAME.fullmatch(name))
 
 
 def dataset_names(store: Store) -> list[str]:
@@ -74,8 +79,8 @@ def find_version(store: Store, name: str, which: str = "") -> Manifest:
         which: the version, or the first characters of it; empty for the newest.
 
     Raises:
-        AbsentError: there is no version at all.
-        YolopsError: it is not there, or the characters fit several.
+        AbsentError: it is not there.
+        YolopsError: the characters fit several.
     """
     if len(which) == 64 and (exact := _manifest(store, version_key(name, which))):
         return exact
@@ -85,10 +90,11 @@ def find_version(store: Store, name: str, which: str = "") -> Manifest:
     fitting = [manifest for manifest in known if manifest.version.startswith(which)]
     if which and len(which) < LEAST_CHARACTERS:
         fitting = []
-    if not fitting or (which and len(fitting) > 1):
-        shown = ", ".join(manifest.version[:SHOWN_CHARACTERS] for manifest in known[:10])
-        what = f"there are several versions {which}..." if fitting else f"there is no version {which!r}"
-        raise YolopsError(f"{store.where}/{name}: {what}", f"there is: {shown}")
+    shown = ", ".join(manifest.version[:SHOWN_CHARACTERS] for manifest in known[:10])
+    if not fitting:
+        raise AbsentError(f"{store.where}/{name}: there is no version {which!r}", f"there is: {shown}")
+    if which and len(fitting) > 1:
+        raise YolopsError(f"{store.where}/{name}: there are several versions {which}...", f"there is: {shown}")
     return fitting[0]
 
 

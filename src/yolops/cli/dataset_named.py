@@ -1,0 +1,134 @@
+"""A dataset as a command line names it: a data.yaml on this machine, or a version where the platform keeps them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from yolops.errors import UsageError, YolopsError
+
+if TYPE_CHECKING:
+    from yolops.cli.console import Console
+    from yolops.cli.session import Session
+    from yolops.datasets.versions.manifest import Manifest
+    from yolops.datasets.versions.store import ObjectStore, Store
+
+# Where datasets are kept that are pushed in local mode, what pulls keep of those that come from a bucket, and the
+# versions that trainings here were told to take.
+STORE, CACHE, VERSIONS = "datasets", "cache", "versions"
+S3 = "s3://"
+
+
+def named_as(word: str) -> str:
+    """Return a dataset as a training remembers it: an absolute path, or a version as it was typed."""
+    return word if is_version(word) else str(Path(word).absolute())
+
+
+def is_version(word: str) -> bool:
+    """Whether a dataset is one in a store: what is on this machine goes first, `NAME@` is always the newest version."""
+    from yolops.datasets.versions.catalogue import is_name
+
+    if word.startswith(S3):
+        return True
+    return is_name(word.partition("@")[0]) and not word.endswith((".yaml", ".yml")) and not Path(word).exists()
+
+
+def store_of(session: Session) -> ObjectStore:
+    """Return where the datasets of the workspace's platform are kept.
+
+    Raises:
+        YolopsError: the platform is not there.
+    """
+    from yolops.aws import Aws
+    from yolops.datasets.versions.store import bucket, directory
+
+    platform = session.platform()
+    if platform is None:
+        return directory(session.workspace.create_state() / STORE)
+    return bucket(Aws(platform.aws_region), platform.dataset_uri)
+
+
+def located(session: Session, word: str) -> tuple[ObjectStore, str, str]:
+    """Return the store, the name and the version that a person means by NAME, NAME@VERSION or an address in S3.
+
+    Raises:
+        YolopsError: it cannot be the name of a dataset, or its store is not there.
+    """
+    from yolops.datasets.versions.store import dataset_at
+
+    parent, name, version = _parts(word)
+    if parent:
+        return *dataset_at(f"{parent}/{name}"), version
+    return store_of(session), name, version
+
+
+def find_in(store: Store, word: str) -> tuple[str, Manifest]:
+    """Return the name and the version of a dataset that must be in this store.
+
+    Raises:
+        YolopsError: it is not.
+    """
+    parent, name, version = _parts(word)
+    if parent not in {"", store.where}:
+        raise YolopsError(
+            f"{word}: is not in {store.where}, and jobs may read nothing else",
+            f"bring it there: yolops dataset pull {word}, then yolops dataset push {name}",
+        )
+    return name, _found(store, name, version, word)
+
+
+def pulled(session: Session, console: Console, word: str) -> tuple[Path, str]:
+    """Bring a version to this machine, unless it is here, and return its directory and its fingerprint.
+
+    Raises:
+        YolopsError: there is no such version, or it cannot be had whole.
+    """
+    from yolops.datasets.versions.cache import Cache
+    from yolops.datasets.versions.catalogue import SHOWN_CHARACTERS
+    from yolops.datasets.versions.pull import pull
+
+    try:
+        store, name, version = located(session, word)
+    except UsageError:
+        raise
+    except YolopsError as error:
+        raise _not_here(word, error) from error
+    manifest = _found(store, name, version, word)
+    state = session.workspace.create_state()
+    target = state / VERSIONS / manifest.version[:SHOWN_CHARACTERS] / name
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        cache = Cache(state / CACHE) if store.where.startswith(S3) else None
+        with console.progress("pulling files") as progress:
+            pull(store, name, manifest, target, cache=cache, progress=progress)
+    return target, manifest.version
+
+
+def _found(store: Store, name: str, version: str, word: str) -> Manifest:
+    from yolops.datasets.versions.catalogue import find_version, is_plain
+    from yolops.datasets.versions.store import AbsentError
+
+    try:
+        return find_version(store, name, version)
+    except YolopsError as error:
+        if version or not isinstance(error, AbsentError) or not is_plain(store, name):
+            raise _not_here(word, error) from error
+        raise YolopsError(
+            f"{store.where}/{name}: its files belong to no version",
+            f"make one: yolops dataset pull {word.rstrip('@')}, then yolops dataset push {name}",
+        ) from error
+
+
+def _not_here(word: str, error: YolopsError) -> YolopsError:
+    return YolopsError(f"{word}: is no dataset on this machine, and {error.message}", error.hint)
+
+
+def _parts(word: str) -> tuple[str, str, str]:
+    """Return parent, name and version of a dataset in a store; the parent is empty for the platform's own store."""
+    from yolops.datasets.versions.catalogue import check_name
+
+    address, _, version = word.partition("@")
+    if not address.startswith(S3):
+        return "", check_name(address), version
+    parent, _, name = address.rstrip("/").rpartition("/")
+    return parent, name, version
