@@ -28,6 +28,7 @@ with mlflow.start_run() as run:
 found = mlflow.get_run(run.info.run_id)
 print(found.data.metrics["mAP50"], mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/counts.json")["red"])
 """
+STEPS = "import sys, mlflow; print([one.step for one in mlflow.MlflowClient().get_metric_history(*sys.argv[1:])])"
 
 
 class Rehearsed:
@@ -97,9 +98,17 @@ class Rehearsed:
 
     def log_a_run(self) -> str:
         """Log a run from another program, through the tracking URI of the outputs; return what it read back."""
+        return self.program(LOG_A_RUN).splitlines()[-1]
+
+    def steps(self, run_id: str, metric: str) -> list[int]:
+        """Return the steps of all points of a metric, as another program reads them."""
+        return json.loads(self.program(STEPS, run_id, metric).splitlines()[-1])
+
+    def program(self, code: str, *arguments: str) -> str:
+        """Run a program that knows MLflow and the tracking URI of the outputs; return what it prints."""
         tracking = {"MLFLOW_TRACKING_URI": self.outputs()["tracking_uri"], **self.login()}
         result = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", LOG_A_RUN],
+            [sys.executable, "-W", "ignore", "-c", code, *arguments],
             env=self.environment() | tracking,
             cwd=self.root,
             capture_output=True,
@@ -108,7 +117,7 @@ class Rehearsed:
             check=False,
         )
         assert result.returncode == 0, result.stderr[-3000:]
-        return result.stdout.strip().splitlines()[-1]
+        return result.stdout.strip()
 
     def client(self, service: str, region: str = REGION) -> Any:
         """Return a client of the simulated AWS."""

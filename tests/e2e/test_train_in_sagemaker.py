@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.conftest import eventually
 from tests.e2e.rehearsal import PROJECT, Rehearsed
 from tests.e2e.studio_with_data import studio
 
@@ -68,7 +69,8 @@ def test_several_instances_are_refused_with_the_reason_and_options_of_jobs_witho
     assert "ultralytics trains on one instance" in refused
     assert "yolops --rehearsal tune" in refused
     assert "--spot: is about a training job" in platform("train", "shapes/data.yaml", "--spot", code=2)
-    assert "a training job goes on by itself" in platform("train", "--resume", "last", "--on", "sagemaker", code=2)
+    beside = platform("train", "--resume", "last", "--on", "sagemaker", "--epochs", "3", code=2)
+    assert "a job goes on as it began, so --epochs cannot be given" in beside
 
 
 def test_a_job_trains_for_real_and_its_run_has_metrics_model_and_what_it_cost(platform: Rehearsed) -> None:
@@ -129,6 +131,34 @@ def test_ctrl_c_leaves_a_followed_job_running_and_its_facts_come_when_it_is_show
     run = platform.json("runs", "show", shown["run_id"])
     assert (shown["status"], run["status"]) == ("Completed", "FINISHED")
     assert run["tags"]["yolops.job.cost_usd"] == str(shown["cost_usd"])
+    [listed] = platform.json("dataset", "list", "shapes")
+    assert listed["runs"] == ["later", "tiny"], "a version that was named is what the run says it was trained on"
+
+
+def test_a_job_that_was_stopped_goes_on_in_another_from_its_checkpoint_in_the_same_run(platform: Rehearsed) -> None:
+    resume, epochs = ("train", "--on", "sagemaker", "--resume"), 20
+    began = platform.json("train", "shapes", *JOB, "--epochs", str(epochs), "--name", "long", "--spot")
+    first, run_id = began["job"], began["run_id"]
+    assert f"its job {first} has not ended" in platform(*resume, "long", code=1)
+    assert eventually(lambda: objects(platform, f"jobs/{first}/checkpoints/"), seconds=300)
+    platform.client("sagemaker").stop_training_job(TrainingJobName=first)
+    assert eventually(lambda: platform.json("jobs", "show", first)["status"] == "Stopped", seconds=120)
+    assert platform.json("runs", "show", run_id)["status"] == "KILLED"
+    planned = platform.json(*resume, run_id[:8], "--dry-run")
+    assert (planned["job"]["spot"], planned["job"]["request"]["run_id"]) == (True, run_id)
+    assert 1 <= planned["behind_epoch"] < epochs
+
+    ended = platform.json(*resume, "last", "--wait", "--no-spot")
+    assert (ended["status"], ended["run_id"], ended["job"]["name"]) == ("FINISHED", run_id, f"{first}-2")
+    assert "going on behind epoch" in platform("jobs", "logs", f"{first}-2")
+    steps = platform.steps(run_id, "metrics/mAP50_B")
+    assert steps == list(range(1, epochs + 1)), "no epoch twice, and none missing"
+    jobs_of_run = [platform.json("jobs", "show", name) for name in (first, f"{first}-2")]
+    tags = platform.json("runs", "show", run_id)["tags"]
+    assert (tags["yolops.job.status"], tags["yolops.job.earlier"]) == ("Completed", first)
+    assert tags["yolops.job.billed_seconds"] == str(sum(job["billed_seconds"] for job in jobs_of_run))
+    assert float(tags["yolops.job.cost_usd"]) == pytest.approx(sum(job["cost_usd"] for job in jobs_of_run))
+    assert "this training is finished" in platform(*resume, "long", code=1)
 
 
 def test_the_second_job_sends_neither_code_nor_dataset_again_and_nothing_was_missing(platform: Rehearsed) -> None:

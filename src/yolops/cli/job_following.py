@@ -10,9 +10,12 @@ from yolops.costs.prices import PRICE_LIST_REGION, training_price
 from yolops.errors import YolopsError
 from yolops.tracking.pending_runs import set_tags
 from yolops.tracking.runs import find_run
-from yolops.training.submission.facts import cost, facts
+from yolops.training.submission.facts import cost, facts, total
+from yolops.training.submission.spec import ID_CHARACTERS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from yolops.cli.console import Console
     from yolops.cli.session import Session
     from yolops.platform.outputs import Outputs
@@ -74,34 +77,47 @@ def price_of(job: Job) -> float | None:
         return None
 
 
-def record(rest: MlflowRest, job: Job, dollars: float | None) -> None:
-    """Tell the run of a job what is known of it.
+def record(rest: MlflowRest, jobs: Sequence[Job], dollars: float | None) -> None:
+    """Tell the run of some jobs what is known of them.
 
     Args:
         rest: MLflow.
-        job: the job.
-        dollars: what it has cost in USD, if that is known.
+        jobs: all jobs of the run, the newest last.
+        dollars: what they have cost in USD, if that is known.
 
     Raises:
         YolopsError: MLflow does not answer, or refuses.
     """
-    set_tags(rest, job.run_id, facts(job, dollars))
+    set_tags(rest, jobs[-1].run_id, facts(jobs, dollars))
 
 
-def show_ended(console: Console, rest: MlflowRest, job: Job, outputs: Outputs) -> None:
+def cost_of(jobs: Sequence[Job]) -> float | None:
+    """Return what jobs have cost in USD; None where that is not known."""
+    dollars = total(cost(job, price_of(job)) for job in jobs)
+    return None if dollars is None else round(dollars, 4)
+
+
+def show_ended(console: Console, rest: MlflowRest, jobs: Sequence[Job], outputs: Outputs) -> None:
     """Show what came out of a job that has ended.
+
+    Args:
+        console: where to.
+        rest: MLflow.
+        jobs: all jobs of its run, itself the last.
+        outputs: the platform.
 
     Raises:
         YolopsError: it failed.
     """
-    dollars = cost(job, price_of(job))
-    record(rest, job, dollars)
+    job, dollars = jobs[-1], cost_of(jobs)
+    record(rest, jobs, dollars)
     run = find_run(rest, job.run_id)
     info = rest.get("runs/get", run_id=job.run_id)["run"]["info"]
     best = {name.removeprefix("best/"): value for name, value in run.metrics.items() if name.startswith("best/")}
     url = outputs.page(f"experiments/{info['experiment_id']}/runs/{job.run_id}")
     value: dict[str, Any] = {
         "job": job.as_dict(),
+        "earlier_jobs": [one.name for one in jobs[:-1]],
         "run_id": job.run_id,
         "run_url": url,
         "status": run.status,
@@ -110,6 +126,7 @@ def show_ended(console: Console, rest: MlflowRest, job: Job, outputs: Outputs) -
     }
     billed = f"billed   {job.billed_seconds} s of {job.instance_type}"
     billed += f", {job.saving:.0%} saved by spot" if job.saving is not None else ""
+    billed += f", {total(one.billed_seconds for one in jobs)} s with the jobs before" if jobs[1:] else ""
     billed += f", {dollars:.2f} USD" if dollars is not None else ""
     lines = ["   ".join(f"{name} {number:.3f}" for name, number in best.items()), billed, f"run      {url}"]
     console.data(value, *(line for line in lines if line))
@@ -117,7 +134,8 @@ def show_ended(console: Console, rest: MlflowRest, job: Job, outputs: Outputs) -
         why = f": {job.failure}" if job.failure else ""
         raise YolopsError(
             f"{job.name} has not completed, but is {job.status} ({job.stage}){why}",
-            f"read its log: yolops jobs logs {job.name}",
+            f"read its log: yolops jobs logs {job.name}; "
+            f"go on with it: yolops train --resume {job.run_id[:ID_CHARACTERS]} --on sagemaker",
         )
 
 

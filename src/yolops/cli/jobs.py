@@ -155,18 +155,18 @@ def _cost(context: typer.Context, most: Most = 100, as_json: Json = False) -> No
 
 
 def _tell_run(session: Session, console: Console, job: Job) -> float | None:
-    """Tell the run of a job that has ended what is known of it now, and return what the job has cost in USD."""
-    from yolops.cli.job_following import price_of, record
+    """Tell the run of a job what is known by now of all of its jobs, and return what this one has cost in USD."""
+    from yolops.cli.job_following import cost_of, record
     from yolops.errors import YolopsError
-    from yolops.training.submission.facts import cost
 
-    dollars = cost(job, price_of(job))
     if job.run_id and not job.lives:
         try:
-            record(session.mlflow(), job, dollars)
+            every = _jobs(session).of_run(job)
+            if not every[-1].lives:
+                record(session.mlflow(), every, cost_of(every))
         except YolopsError as error:
             console.note(f"its run was not told: {error.message}")
-    return dollars
+    return cost_of([job])
 
 
 def _sums(jobs: Sequence[Job]) -> dict[str, int]:

@@ -13,7 +13,7 @@ from yolops.cli.session import Json, session_of
 from yolops.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 A_DAY_S = 24 * 3600
 DEFAULT_MODEL = "yolo11n.pt"
@@ -50,8 +50,12 @@ def train(
     instance_type: Annotated[str, typer.Option(help="Of the job; that of terraform.tfvars if not given.")] = "",
     instance_count: Annotated[int, typer.Option(min=1, help="Of the job: 1, since ultralytics takes no more.")] = 1,
     image: Annotated[str, typer.Option(help="Of the job: an image in ECR with all packages, or a tag of ours.")] = "",
-    spot: Annotated[bool, typer.Option("--spot", help="Run the job on spot instances; it goes on by itself.")] = False,
-    max_run: Annotated[int, typer.Option(metavar="SECONDS", help="How long the job may run.")] = A_DAY_S,
+    spot: Annotated[
+        bool | None, typer.Option("--spot/--no-spot", help="Run the job on spot instances; it goes on by itself.")
+    ] = None,
+    max_run: Annotated[
+        int | None, typer.Option(metavar="SECONDS", help="How long the job may run; a day if not given.")
+    ] = None,
     max_wait: Annotated[int, typer.Option(metavar="SECONDS", help="The same with all waiting for spot.")] = 0,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the job; Ctrl-C leaves it running.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the job, and what stands against it.")] = False,
@@ -73,6 +77,14 @@ def train(
         raise UsageError(f"{option}: is about a training job", "add --on sagemaker, or leave it out")
     if resume:
         _refuse_beside_resume(context)
+        if on is Where.SAGEMAKER:
+            from yolops.cli import resume_in_sagemaker
+            from yolops.training.submission.resumption import Changes
+
+            _refuse_changes(context, arguments)
+            changes = Changes(instance_type, spot, max_run, max_wait)
+            resume_in_sagemaker.resume(session, console, resume, changes, dry_run=dry_run, wait=wait)
+            return
         run = training.resume(session, console, resume, arguments)
     elif data is None:
         raise UsageError("train: which dataset?", "yolops train data.yaml; to get one: yolops dataset sample")
@@ -90,7 +102,8 @@ def train(
             from yolops.cli import train_in_sagemaker
             from yolops.training.submission.spec import Machine
 
-            machine = Machine(instance_type, instance_count, image, spot, max_run, max_wait)
+            seconds = A_DAY_S if max_run is None else max_run
+            machine = Machine(instance_type, instance_count, image, bool(spot), seconds, max_wait)
             train_in_sagemaker.train(session, console, request, machine, dry_run=dry_run, wait=wait)
             return
         run = training.train(session, console, request)
@@ -101,8 +114,13 @@ def _refuse_beside_resume(context: typer.Context) -> None:
     """A run goes on as what it began: refuse what would make it another one, rather than ignore it."""
     for name in typed_options(context, ("data", "model", "experiment", "name", "register_as", "alias")):
         raise UsageError(f"--resume: a run goes on as it began, so {name} cannot be given", "leave it out")
-    for name in typed_options(context, ("on", *JOB_OPTIONS)):
-        raise UsageError(f"--resume: a training job goes on by itself, so {name} cannot be given", "leave it out")
+
+
+def _refuse_changes(context: typer.Context, arguments: Mapping[str, object]) -> None:
+    """A job goes on with the arguments, the code and the packages of the one before."""
+    given = [*typed_options(context, ("instance_count", "image")), *(f"--{name}" for name in arguments)]
+    if given:
+        raise UsageError(f"--resume: a job goes on as it began, so {given[0]} cannot be given", "leave it out")
 
 
 def typed_options(context: typer.Context, names: Sequence[str]) -> Iterator[str]:

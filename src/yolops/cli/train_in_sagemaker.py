@@ -135,9 +135,9 @@ def train(
     rest = session.mlflow(outputs)
     jobs = SageMakerJobs(Aws(outputs.aws_region), outputs.project_name)
     submitted = _submit(session, jobs, rest, order)
-    _say_started(session, console, submitted, outputs, is_last=not wait)
+    say_started(session, console, submitted, outputs, is_last=not wait)
     if wait:
-        show_ended(console, rest, follow(session, console, jobs, rest, submitted), outputs)
+        show_ended(console, rest, [follow(session, console, jobs, rest, submitted)], outputs)
 
 
 def platform_of(session: Session) -> Outputs:
@@ -185,7 +185,7 @@ def refuse_errors(outcomes: Sequence[Outcome]) -> None:
 
 
 def _submit(session: Session, jobs: SageMakerJobs, rest: MlflowRest, order: Order) -> Submitted[JobSpec]:
-    let_in = gate_of(session, rest, order)
+    let_in = gate_of(session, rest, order.outputs, order.request.experiment, order.request.register_as)
 
     def plan(run: PendingRun) -> JobSpec:
         let_in()
@@ -194,18 +194,26 @@ def _submit(session: Session, jobs: SageMakerJobs, rest: MlflowRest, order: Orde
     return submit(jobs, rest, order.request.experiment, order.request.name, plan)
 
 
-def gate_of(session: Session, rest: MlflowRest, order: Order) -> Callable[[], None]:
+def gate_of(
+    session: Session, rest: MlflowRest, outputs: Outputs, experiment: str, model: str = ""
+) -> Callable[[], None]:
     """Let the login of jobs in, and return what lets it into the experiment once that is there; only in custom mode.
+
+    Args:
+        session: of the command.
+        rest: MLflow.
+        outputs: the platform.
+        experiment: what jobs train into.
+        model: what they register; empty for nothing.
 
     Raises:
         YolopsError: MLflow does not know the login, and we are no administrator.
     """
-    outputs, request = order.outputs, order.request
     if outputs.mode is not Mode.CUSTOM:
         return lambda: None
     login = login_of(Aws(outputs.aws_region), outputs)
     ensure_user(rest, session.access(outputs), login)
-    return lambda: let_train(rest, login, request.experiment, request.register_as)
+    return lambda: let_train(rest, login, experiment, model)
 
 
 def show_plan(console: Console, spec: JobSpec, outcomes: Sequence[Outcome], value: dict[str, Any]) -> None:
@@ -238,9 +246,18 @@ def show_plan(console: Console, spec: JobSpec, outcomes: Sequence[Outcome], valu
     console.data(value, table("", "", rows=rows), "", table("check", "", "found", rows=checks))
 
 
-def _say_started(
+def say_started(
     session: Session, console: Console, submitted: Submitted[JobSpec], outputs: Outputs, *, is_last: bool
 ) -> None:
+    """Say which job was started, and how to come back to it if nothing follows.
+
+    Args:
+        session: of the command.
+        console: where to.
+        submitted: the job.
+        outputs: the platform.
+        is_last: whether it is the result of the command.
+    """
     spec, run = submitted.spec, submitted.run
     url = outputs.page(f"experiments/{run.experiment_id}/runs/{run.run_id}")
     lines = [f"job      {spec.name}", f"run      {url}"]

@@ -86,7 +86,7 @@ class _Recorder:
             say_trial(self._rest, self._tuning.request.parent_run, self._tuning.metric, one, self._best)
             if run_id := find_trial_run(self._rest, self._tuning.request.parent_run, one.name):
                 self.runs[one.name] = run_id
-                record(self._rest, replace(job, run_id=run_id), dollars)
+                record(self._rest, [replace(job, run_id=run_id)], dollars)
                 set_tags(self._rest, run_id, {TRIAL: str(one.trial.number)})
                 self._end_run(run_id, one)
         return new

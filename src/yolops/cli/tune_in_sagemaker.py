@@ -123,7 +123,7 @@ def tune(
 
 def _submit(session: Session, rest: MlflowRest, search: SearchOrder) -> Submitted[TuningSpec]:
     outputs, request = search.order.outputs, search.request
-    let_in = gate_of(session, rest, search.order)
+    let_in = gate_of(session, rest, outputs, request.experiment)
 
     def begin(run: PendingRun) -> TuningSpec:
         let_in()

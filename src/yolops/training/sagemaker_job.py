@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from yolops.aws import absent_ok
 from yolops.errors import YolopsError
 from yolops.training.job.contract import JobRequest
+from yolops.training.submission.spec import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 LIVING = frozenset({"InProgress", "Stopping"})
 NEWEST = "last"
+# As many as their names have room for the number of.
+MOST_OF_RUN = 99
 
 
 @dataclass(frozen=True)
@@ -145,23 +148,46 @@ class SageMakerJobs:
         self._aws = aws
         self._prefix = f"{project}-"
 
-    def names(self, most: int) -> list[str]:
+    def names(self, most: int, beginning: str = "") -> list[str]:
         """Return the names of the newest jobs, the newest first.
 
         Args:
             most: how many at most.
+            beginning: what they begin with, the name of the project first.
 
         Raises:
             AwsError: AWS refuses, or cannot be reached.
         """
         found: list[str] = []
-        order = {"SortBy": "CreationTime", "SortOrder": "Descending", "NameContains": self._prefix}
+        prefix = beginning or self._prefix
+        order = {"SortBy": "CreationTime", "SortOrder": "Descending", "NameContains": prefix}
         for page in self._aws.pages("sagemaker", "list_training_jobs", **order):
             names = [job["TrainingJobName"] for job in page["TrainingJobSummaries"]]
-            found += [name for name in names if name.startswith(self._prefix)]
+            found += [name for name in names if name.startswith(prefix)]
             if len(found) >= most:
                 break
         return found[:most]
+
+    def of_run(self, job: Job) -> list[Job]:
+        """Return all jobs of a job's run, the newest last: those that went on where another one had ended.
+
+        Raises:
+            AwsError: AWS refuses, or cannot be reached.
+        """
+        first, _ = parts_of(job.name, job.run_id)
+        if not job.run_id:
+            return [job]
+        names = [name for name in self.names(MOST_OF_RUN, first) if parts_of(name, job.run_id)[0] == first]
+        names.sort(key=lambda name: parts_of(name, job.run_id)[1])
+        return [job if name == job.name else self.find(name) for name in names] or [job]
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """Return all that SageMaker says of a job.
+
+        Raises:
+            AwsError: there is no such job, AWS refuses, or cannot be reached.
+        """
+        return dict(self._aws.call("sagemaker", "describe_training_job", TrainingJobName=name))
 
     def newest(self, most: int) -> list[Job]:
         """Return the newest jobs, the newest first; what each costs only its own description says.
@@ -186,7 +212,7 @@ class SageMakerJobs:
             [name] = names
         if name.startswith(self._prefix):
             with absent_ok():
-                return read_job(self._aws.call("sagemaker", "describe_training_job", TrainingJobName=name))
+                return read_job(self.describe(name))
         raise YolopsError(f"{name}: no training job of this platform", "see which there are: yolops jobs list")
 
     def create(self, request: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from yolops.tracking.run_logger import RunLogger
 from yolops.tracking.spool import RunIntent, Spool
-from yolops.training.job.checkpoints import PLACES, Checkpoints
+from yolops.training.job.checkpoints import PLACES, TAIL_BYTES, Checkpoints, epoch_at_end
 from yolops.training.run_directory import RunDirectory, TrainRequest
 
 
@@ -92,6 +92,16 @@ def test_a_newest_one_that_was_cut_off_falls_back_to_the_one_before(
     assert RunDirectory.load(second.target).last.read_bytes() == random.Random(
         len((second.target / "results.csv").read_text().splitlines())
     ).randbytes(5000)
+
+
+def test_the_end_of_an_archive_says_its_epoch_unless_it_was_cut_off(first: Instance) -> None:
+    _trained(first, 3)
+    content = _newest(first, 3).read_bytes()
+    assert epoch_at_end(content[-TAIL_BYTES:]) == epoch_at_end(content) == 3
+    summary = content.rindex(b"checkpoint.json\0")
+    for size in range(0, summary + 512, 512):
+        assert epoch_at_end(content[:size][-TAIL_BYTES:]) == 0, size
+    assert epoch_at_end(b"checkpoint.json\0 but no archive") == 0
 
 
 def test_a_newest_one_with_a_changed_byte_falls_back_to_the_one_before(first: Instance, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from yolops.training.sagemaker_job import Job
-from yolops.training.submission.facts import cost, facts
+from yolops.training.submission.facts import cost, facts, total
 
 ENDED = Job(
     name="cells-warm-01234567",
@@ -29,7 +29,7 @@ ENDED = Job(
 
 
 def test_a_run_is_told_what_was_billed_saved_and_paid_and_where_the_log_is() -> None:
-    assert {name.removeprefix("yolops.job."): value for name, value in facts(ENDED, cost(ENDED, 0.736)).items()} == {
+    assert {name.removeprefix("yolops.job."): value for name, value in facts([ENDED], cost(ENDED, 0.736)).items()} == {
         "status": "Completed",
         "name": "cells-warm-01234567",
         "arn": ENDED.arn,
@@ -50,4 +50,16 @@ def test_what_is_not_known_is_not_said() -> None:
     assert cost(running, 0.736) is None
     assert cost(ENDED, None) is None
     unknown = {"yolops.job.billed_seconds", "yolops.job.spot_saving", "yolops.job.cost_usd", "yolops.job.failure"}
-    assert not unknown & facts(running, None).keys()
+    assert not unknown & facts([running], None).keys()
+
+
+def test_a_run_that_went_on_in_another_job_has_times_and_costs_of_both_and_all_else_of_the_newest() -> None:
+    newest = replace(ENDED, name="cells-warm-01234567-2", spot=False, seconds=100, billed_seconds=100, interruptions=0)
+    told = facts([ENDED, newest], 0.2)
+    assert (told["yolops.job.seconds"], told["yolops.job.billed_seconds"]) == ("3700", "1000")
+    assert (told["yolops.job.spot_saving"], told["yolops.job.interruptions"]) == ("0.7297", "1")
+    assert (told["yolops.job.name"], told["yolops.job.spot"]) == (newest.name, "false")
+    assert (told["yolops.job.earlier"], told["yolops.job.cost_usd"]) == (ENDED.name, "0.2")
+    running = replace(newest, billed_seconds=None, seconds=None)
+    assert not {"yolops.job.seconds", "yolops.job.billed_seconds"} & facts([ENDED, running], None).keys()
+    assert (total([0.5, 0.25]), total([1, None]), total([])) == (0.75, None, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,12 +12,12 @@ from tests.secure_mlflow import SecureMlflow, secure_mlflow
 from tests.training.submission.jobs import job
 from yolops.errors import YolopsError
 from yolops.platform.access import Credentials
-from yolops.tracking.pending_runs import PendingRun, create_pending
+from yolops.tracking.pending_runs import PendingRun, create_pending, set_tags
 from yolops.tracking.rest import MlflowRest
 from yolops.tracking.users import add_user
 from yolops.training.submission.job_login import ensure_user, let_train
 from yolops.training.submission.spec import JobSpec
-from yolops.training.submission.submit import submit
+from yolops.training.submission.submit import submit, submit_again
 
 LOGIN = Credentials("training-jobs", "the password of the jobs")
 
@@ -84,6 +85,40 @@ def test_the_run_of_a_job_that_was_not_started_has_failed_and_says_why(
         submit(jobs, rest, "cells", "warm", plan)
     run = run_of(rest, jobs.name)
     assert (run["status"], run["tags"]["yolops.error"]) == ("FAILED", why)
+
+
+def test_a_run_that_goes_on_is_scheduled_before_its_new_job_is_asked_for_and_has_its_name_then(
+    rest: MlflowRest,
+) -> None:
+    began = submit(Jobs(rest), rest, "cells", "warm", plan)
+    rest.post("runs/update", run_id=began.run.run_id, status="KILLED")
+    set_tags(rest, began.run.run_id, {"yolops.job.failure": "out of memory"})
+    seen: list[str] = []
+
+    class Again:
+        def create(self, request: dict[str, Any]) -> str:
+            seen.append(run_of(rest, began.spec.name)["status"])
+            return f"arn:{request['TrainingJobName']}"
+
+    spec = replace(began.spec, name=f"{began.spec.name}-2")
+    assert submit_again(Again(), rest, began.run.run_id, spec).run == began.run
+    run = run_of(rest, spec.name)
+    assert (seen, run["run_id"], run["status"]) == (["SCHEDULED"], began.run.run_id, "SCHEDULED")
+    assert (run["tags"]["yolops.job.status"], run["tags"]["yolops.job.failure"]) == ("pending", "")
+
+
+def test_a_run_whose_new_job_is_refused_is_as_it_was(rest: MlflowRest) -> None:
+    began = submit(Jobs(rest), rest, "cells", "warm", plan)
+    rest.post("runs/update", run_id=began.run.run_id, status="KILLED")
+    before = run_of(rest, began.spec.name)
+
+    class Full:
+        def create(self, _request: dict[str, Any]) -> str:
+            raise YolopsError("no capacity", "wait")
+
+    with pytest.raises(YolopsError, match="no capacity"):
+        submit_again(Full(), rest, began.run.run_id, replace(began.spec, name="another"))
+    assert run_of(rest, began.spec.name) == before
 
 
 def test_a_deleted_experiment_is_named_with_what_to_do(rest: MlflowRest) -> None:

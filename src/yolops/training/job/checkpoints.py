@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 PLACES = ("checkpoint-0.tar", "checkpoint-1.tar")
 SUMMARY = "checkpoint.json"
+# Of an archive, in which its summary is whole: some fifty names and hashes, padded to records of tar.
+TAIL_BYTES = 64 * 1024
 # In this order: what progress says was sent must be among the records that are read behind it.
 SPOOL = ("run.json", "progress.json", "rejected.jsonl", "records.jsonl")
 
@@ -84,6 +86,19 @@ class Checkpoints:
         return sorted(found, reverse=True)
 
 
+def epoch_at_end(tail: bytes) -> int:
+    """Return the epoch that an archive was written behind, out of its last `TAIL_BYTES`; 0 where it was cut off."""
+    start = tail.rfind(f"{SUMMARY}\0".encode())
+    if start < 0:
+        return 0
+    try:
+        with tarfile.open(fileobj=io.BytesIO(tail[start:]), mode="r:") as archive:
+            summary = _read_summary(archive)
+    except (tarfile.TarError, KeyError, ValueError, EOFError):
+        return 0
+    return 0 if summary is None else int(summary["epoch"])
+
+
 def _files(run: RunDirectory) -> Iterator[Path]:
     yield from (path for path in sorted(run.path.iterdir()) if path.is_file())
     yield from sorted((run.path / "weights").glob("*.pt"))
@@ -118,10 +133,14 @@ def _summary(path: Path) -> dict[str, Any] | None:
     """Return the last member of an archive; None where it is missing or no summary."""
     try:
         with tarfile.open(path, "r:") as archive:
-            stream = archive.extractfile(SUMMARY)
-            value = json.load(stream) if stream is not None else None
+            return _read_summary(archive)
     except (OSError, tarfile.TarError, KeyError, ValueError, EOFError):
         return None
+
+
+def _read_summary(archive: tarfile.TarFile) -> dict[str, Any] | None:
+    stream = archive.extractfile(SUMMARY)
+    value = json.load(stream) if stream is not None else None
     is_one = isinstance(value, dict) and isinstance(value.get("epoch"), int) and isinstance(value.get("sha256"), dict)
     return value if is_one else None
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from yolops.training.sagemaker_job import LOG_GROUP
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from yolops.training.sagemaker_job import Job
 
+T = TypeVar("T", int, float)
 PENDING = "pending"
 # The name of a tag of a run, before what it is about.
 PREFIX = "yolops.job"
@@ -33,25 +36,36 @@ def log_link(region: str, name: str) -> str:
     return f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{place}{filtered}"
 
 
-def facts(job: Job, dollars: float | None) -> dict[str, str]:
-    """Return the tags of the run of a job, as far as they are known by now.
+def total(numbers: Iterable[T | None]) -> T | None:
+    """Return the sum of numbers; None where one of them is not known."""
+    found: list[T | None] = list(numbers)
+    known = [number for number in found if number is not None]
+    return sum(known[1:], known[0]) if known and len(known) == len(found) else None
+
+
+def facts(jobs: Sequence[Job], dollars: float | None) -> dict[str, str]:
+    """Return the tags of the run of some jobs, as far as they are known by now: times and costs of all of them.
 
     Args:
-        job: the job.
-        dollars: what it has cost in USD, if that is known.
+        jobs: all jobs of the run, the newest last.
+        dollars: what they have cost in USD, if that is known.
     """
+    job = jobs[-1]
+    seconds, billed = total(one.seconds for one in jobs), total(one.billed_seconds for one in jobs)
+    saving = 1 - billed / seconds if billed is not None and seconds and any(one.spot for one in jobs) else None
     known = {
         "status": job.status,
         "name": job.name,
         "arn": job.arn,
         "instance_type": job.instance_type,
         "spot": str(job.spot).lower(),
-        "interruptions": job.interruptions,
-        "seconds": job.seconds,
-        "billed_seconds": job.billed_seconds,
-        "spot_saving": None if job.saving is None else round(job.saving, 4),
+        "interruptions": sum(one.interruptions for one in jobs),
+        "seconds": seconds,
+        "billed_seconds": billed,
+        "spot_saving": None if saving is None else round(saving, 4),
         "cost_usd": dollars,
         "log": log_link(job.region, job.name),
         "failure": job.failure or None,
+        "earlier": " ".join(one.name for one in jobs[:-1]) or None,
     }
     return {f"{PREFIX}.{name}": str(value) for name, value in known.items() if value is not None}

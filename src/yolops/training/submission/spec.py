@@ -36,8 +36,9 @@ START = (
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StoppingCondition.html
 MOST_RUN_S = 28 * 24 * 3600
 DEFAULT_RUN_S = 24 * 3600
-# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html
-MOST_NAME = 63
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html: 63, less three for the number of
+# a job that goes on with the run of another.
+MOST_NAME = 60
 ID_CHARACTERS = 8
 # Packages, weights and checkpoints; and a dataset as it comes, and as it is laid out.
 LEAST_GB, TIMES_DATA = 30, 3
@@ -247,6 +248,15 @@ def job_name(project: str, run: str, run_id: str, most: int = MOST_NAME) -> str:
     room = most - len(project) - len(end) - 2
     middle = re.sub(r"[^a-zA-Z0-9]+", "-", run)[: max(room, 0)].strip("-")
     return "-".join(part for part in (project, middle, end) if part)
+
+
+def parts_of(name: str, run_id: str) -> tuple[str, int]:
+    """Return the name of the first job of a run, and the number of the job that is called `name`, from 1.
+
+    Another than the first is called like that with its number; the ID of the run ends the name of the first.
+    """
+    found = re.fullmatch(rf"(.*-{run_id[:ID_CHARACTERS]})-(\d+)", name) if run_id else None
+    return (found[1], int(found[2])) if found else (name, 1)
 
 
 def image_of(outputs: Outputs, machine: Machine) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -76,3 +77,28 @@ def submit(jobs: Jobs, rest: MlflowRest, experiment: str, name: str, plan: Calla
         mark_failed(rest, run.run_id, "interrupted before its job was started")
         raise
     return Submitted(spec, arn, run)
+
+
+def submit_again(jobs: Jobs, rest: MlflowRest, run_id: str, spec: S) -> Submitted[S]:
+    """Start a job that goes on with a run.
+
+    Args:
+        jobs: training jobs of the platform.
+        rest: its MLflow.
+        run_id: of the run.
+        spec: the job; its name is the same for whoever goes on now, so that SageMaker takes one of them.
+
+    Raises:
+        YolopsError: MLflow or SageMaker refuses; the run is as it was then.
+    """
+    info = rest.get("runs/get", run_id=run_id)["run"]["info"]
+    # Before the job, which makes it RUNNING.
+    rest.post("runs/update", run_id=run_id, status="SCHEDULED")
+    try:
+        arn = jobs.create(spec.create_request())
+    except BaseException:
+        with suppress(YolopsError):  # why there is no job says more
+            rest.post("runs/update", run_id=run_id, status=info["status"])
+        raise
+    set_tags(rest, run_id, {f"{PREFIX}.status": PENDING, f"{PREFIX}.name": spec.name, f"{PREFIX}.failure": ""})
+    return Submitted(spec, arn, PendingRun(info["experiment_id"], run_id))
