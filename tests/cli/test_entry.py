@@ -197,6 +197,11 @@ def test_a_mistyped_argument_is_said_before_the_images_are_read(type_in: TypeIn,
     assert shown.err.splitlines()[0] == "error: --epoks is no argument of the trainer (did you mean --epochs?)"
 
 
+def test_an_alias_without_a_model_to_have_it_is_refused(type_in: TypeIn) -> None:
+    shown = type_in("train", "shapes", "--alias", "champion")
+    assert (shown.code, shown.err.splitlines()[0]) == (2, "error: --alias: no model is registered that could have it")
+
+
 def test_status_is_about_the_server_that_was_named(type_in: TypeIn) -> None:
     with serving() as mlflow:
         mlflow.will_answer("experiments/search", {"experiments": []})

@@ -3,10 +3,17 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mlflow.utils.validation import _validate_metric_name, _validate_param_name, _validate_tag_name
+from mlflow.exceptions import MlflowException
+from mlflow.utils.validation import (
+    _validate_metric_name,
+    _validate_model_alias_name,
+    _validate_model_alias_name_reserved,
+    _validate_param_name,
+    _validate_tag_name,
+)
 
 from yolops.errors import UsageError
-from yolops.tracking.names import MAX_LENGTH, check_name, legal_name, legal_names
+from yolops.tracking.names import MAX_LENGTH, check_alias, check_name, legal_name, legal_names
 
 
 @pytest.mark.parametrize(
@@ -47,3 +54,19 @@ def test_two_classes_never_share_a_name(names: list[str]) -> None:
 def test_a_run_cannot_be_called_what_a_directory_cannot(name: str) -> None:
     with pytest.raises(UsageError, match="not a name"):
         check_name("--name", name)
+
+
+@pytest.mark.parametrize("alias", ["latest", "Latest", "v1", "V12", "a b", "a.b", "a/b", "", "a" * 256])
+def test_an_alias_that_mlflow_would_refuse_is_refused_before_the_training(alias: str) -> None:
+    with pytest.raises(MlflowException):
+        _validate_model_alias_name(alias)
+        _validate_model_alias_name_reserved(alias)
+    with pytest.raises(UsageError, match="not an alias"):
+        check_alias("--alias", alias)
+
+
+@pytest.mark.parametrize("alias", ["champion", "candidate-2", "v1_old", "latest-but-one", "größte"])
+def test_an_alias_that_mlflow_takes_is_taken(alias: str) -> None:
+    _validate_model_alias_name(alias)
+    _validate_model_alias_name_reserved(alias)
+    check_alias("--alias", alias)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from yolops.errors import UsageError
+from yolops.errors import UsageError, YolopsError
 from yolops.training.ultralytics_trainer import UltralyticsTrainer
 
 
@@ -32,3 +32,10 @@ def test_what_was_mistyped_is_named_with_what_was_meant(
 @pytest.mark.parametrize("batch", [1, 0.7, -1])
 def test_a_batch_may_be_a_number_a_part_of_the_memory_or_the_trainers_choice(tmp_path: Path, batch: float) -> None:
     UltralyticsTrainer(tmp_path).check({"batch": batch}, "yolo11n.yaml")
+
+
+@pytest.mark.parametrize("text", ["train: images/train\nval: images/val\nnames: [a]\n", "train: [", "", "- a\n"])
+def test_a_yaml_that_describes_no_model_is_no_model(tmp_path: Path, text: str) -> None:
+    (tmp_path / "data.yaml").write_text(text)
+    with pytest.raises(YolopsError, match="describes no model"):
+        UltralyticsTrainer(tmp_path).check({}, str(tmp_path / "data.yaml"))

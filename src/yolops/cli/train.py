@@ -75,6 +75,8 @@ def train(
     console = session.console(as_json=as_json)
     for option in typed_options(context, JOB_OPTIONS) if on is Where.HERE else ():
         raise UsageError(f"{option}: is about a training job", "add --on sagemaker, or leave it out")
+    for option in typed_options(context, ("alias",) if not register_as else ()):
+        raise UsageError(f"{option}: no model is registered that could have it", "add --register-as NAME")
     if resume:
         _refuse_beside_resume(context)
         if on is Where.SAGEMAKER:

@@ -15,7 +15,7 @@ from yolops.diagnosis.training_job import CHECKS, Planned
 from yolops.errors import UsageError, YolopsError
 from yolops.findings import errors
 from yolops.platform.outputs import Mode
-from yolops.tracking.names import check_name
+from yolops.tracking.names import check_alias, check_name
 from yolops.training.job.contract import JobRequest
 from yolops.training.sagemaker_job import SageMakerJobs
 from yolops.training.submission import code
@@ -114,7 +114,7 @@ def train(
     check_name("--name", request.name)
     if request.register_as:
         check_name("--register-as", request.register_as)
-        check_name("--alias", request.alias)
+        check_alias("--alias", request.alias)
     outputs = platform_of(session)
     machine = replace(machine, instance_type=machine.instance_type or outputs.sagemaker_instance_type)
     aws = Aws(outputs.aws_region)

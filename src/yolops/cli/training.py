@@ -14,7 +14,7 @@ from yolops.datasets.description import Dataset, read_dataset
 from yolops.datasets.gate import checked
 from yolops.errors import YolopsError
 from yolops.findings import counted
-from yolops.tracking.names import check_name
+from yolops.tracking.names import check_alias, check_name
 from yolops.training.run_directory import RUNS, RunDirectory, TrainRequest
 from yolops.training.sending import BackgroundSenders, model_of
 from yolops.training.session import Parts, TrainedRun, TrainingSession
@@ -40,7 +40,7 @@ def train(session: Session, console: Console, request: TrainRequest) -> TrainedR
     check_name("--name", request.name)
     if request.register_as:
         check_name("--register-as", request.register_as)
-        check_name("--alias", request.alias)
+        check_alias("--alias", request.alias)
     if not is_version(request.data):
         read_dataset(Path(request.data))  # a wrong path and a mistyped argument are said before all images are read
     trainer_of(session).check(request.arguments, request.model)

@@ -67,6 +67,20 @@ def check_name(option: str, name: str) -> None:
         raise UsageError(f"{option} {name!r}: not a name", "letters, digits, `.`, `-`, `_` and spaces; at most 100")
 
 
+def check_alias(option: str, alias: str) -> None:
+    """Refuse an alias that MLflow would refuse for a model, when the training of it is done.
+
+    Raises:
+        UsageError: says what is wrong with it.
+    """
+    # mlflow/utils/validation.py: `latest` and `v1` are its own words for versions.
+    if not re.fullmatch(r"[\w-]{1,255}", alias) or re.fullmatch(r"latest|v\d+", alias, re.IGNORECASE):
+        raise UsageError(
+            f"{option} {alias!r}: not an alias",
+            "letters, digits, `-` and `_`, but not `latest` or `v1`, `v2` and so on",
+        )
+
+
 def _is_legal(name: str) -> bool:
     is_path = bool(name) and posixpath.normpath(name) == name and not name.startswith(("/", "..")) and name != "."
     return is_path and len(name) <= MAX_LENGTH and not _ILLEGAL.search(name)

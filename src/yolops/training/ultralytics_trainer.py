@@ -16,6 +16,8 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import yaml
+
 from yolops.errors import UsageError, YolopsError
 from yolops.imports import importing
 from yolops.models.yolo_detector.torchvision_repair import ensure_torchvision
@@ -160,6 +162,8 @@ class UltralyticsTrainer:
 
         suffix = Path(model).suffix
         if suffix in {".pt", ".yaml", ".yml"} and Path(model).is_file():
+            if suffix != ".pt" and not _describes_a_model(Path(model)):
+                raise YolopsError(f"--model {model}: describes no model", "it needs the keys `backbone` and `head`")
             return "file"
         if f"{Path(model).with_suffix('')}.pt" in GITHUB_ASSETS_NAMES and suffix in {"", ".pt"}:
             return "weights"
@@ -214,6 +218,14 @@ def _check_checkpoint(path: Path) -> None:
         raise YolopsError(message, "start the training anew") from error
     if epoch < 0:  # ultralytics takes the optimiser out of the checkpoints of a finished training
         raise YolopsError(f"{path.parent.parent}: this training is finished", "start a new one without --resume")
+
+
+def _describes_a_model(file: Path) -> bool:
+    try:
+        value = yaml.safe_load(file.read_bytes())
+    except (OSError, yaml.YAMLError):
+        return False
+    return isinstance(value, dict) and {"backbone", "head"} <= value.keys()
 
 
 def _is_built_in(model: str) -> bool:
