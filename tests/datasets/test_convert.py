@@ -152,7 +152,10 @@ def test_xml_that_is_hostile_or_broken_is_refused_and_nothing_is_left(voc: Voc, 
 
 def test_a_broken_image_is_left_out_and_said(voc: Voc, tmp_path: Path) -> None:
     (voc.root / "JPEGImages/a.jpg").write_bytes(b"garbage")
-    assert "image-unreadable" in codes(convert(voc.root, tmp_path / "out"))
+    converted = convert(voc.root, tmp_path / "out")
+    (said,) = (finding for finding in converted.findings if finding.code == "image-unreadable")
+    assert said.what == "cannot be read (cannot identify image file), so it is left out"
+    assert said.fix == "fetch it again, or take it out"
 
 
 def coco(root: Path, split: str = "train", **changes: Any) -> Path:

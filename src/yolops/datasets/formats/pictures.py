@@ -56,7 +56,8 @@ class Pictures:
             if image is not None:
                 return image_size(image)
         except OSError as error:
-            what, fix = f"cannot be read ({error.strerror or error}), so it is left out", "bring it back"
+            why = error.strerror or str(error).partition(" '")[0]  # Pillow repeats the path
+            what, fix = f"cannot be read ({why}), so it is left out", "fetch it again, or take it out"
         self.findings.append(Finding(Severity.WARNING, "image-unreadable", str(image or self.root / name), what, fix))
         return None
 
