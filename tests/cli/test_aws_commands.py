@@ -315,6 +315,8 @@ def test_a_bucket_that_cannot_hold_the_state_is_refused_before_anything_is_writt
 
 
 def test_a_mode_that_is_not_in_aws_cannot_be_chosen(empty: Workplace) -> None:
+    wrong = empty("init", "--mode", "cloud", "--yes")
+    assert (wrong.code, wrong.err) == (1, 'error: "cloud" is no mode in AWS\n  try: choose studio or custom\n')
     result = empty("init", "--mode", "local", "--yes")
     assert result.code == 1
     assert "local mode needs no init" in result.err

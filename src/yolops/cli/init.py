@@ -30,8 +30,8 @@ QUESTIONS = {
 def init(
     context: typer.Context,
     mode: Annotated[
-        Mode | None, typer.Option(metavar="<studio|custom>", help="Where MLflow runs: managed, or on your own server.")
-    ] = None,
+        str, typer.Option(metavar="<studio|custom>", help="Where MLflow runs: managed, or on your own server.")
+    ] = "",
     project: Annotated[str, typer.Option(help="What everything in AWS is named after and tagged with.")] = "",
     region: Annotated[str, typer.Option(help="The region of AWS.")] = "",
     key_pair: Annotated[str, typer.Option(help="Custom mode: an EC2 key pair for SSH; none means AWS SSM.")] = "",
