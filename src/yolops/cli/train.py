@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from yolops.cli.dataset_named import named_as
-from yolops.cli.session import Json, session_of
+from yolops.cli.session import Json, Session, session_of
 from yolops.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def train(
     typed = {"epochs": epochs, "imgsz": imgsz, "batch": whole_batch, "device": device, "seed": seed}
     arguments = parse_arguments(context.args) | {key: value for key, value in typed.items() if value is not None}
     resume = {"True": "last", "False": ""}.get(word := str(arguments.pop("resume", resume)), word)
-    session = session_of(context)
+    session = heard(session_of(context), arguments)
     console = session.console(as_json=as_json)
     for option in typed_options(context, JOB_OPTIONS) if on is Where.HERE else ():
         raise UsageError(f"{option}: is about a training job", "add --on sagemaker, or leave it out")
@@ -110,6 +111,14 @@ def train(
             return
         run = training.train(session, console, request)
     training.show(console, run)
+
+
+def heard(session: Session, arguments: dict[str, object]) -> Session:
+    """Take `--verbose` out of the trainer's arguments: behind the command it means what it means before it."""
+    if arguments.get("verbose") is not True:
+        return session
+    del arguments["verbose"]
+    return replace(session, verbose=True)
 
 
 def _refuse_beside_resume(context: typer.Context) -> None:
