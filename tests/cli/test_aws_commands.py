@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.answering import Answering, answering
 from tests.platform.conftest import simulation
 from tests.platform.tiny_terraform import terraform_path
 from yolops.platform.mlflow_version import shipped_versions
@@ -94,15 +93,11 @@ class Workplace:
         )
 
 
-class Healthy(http.server.BaseHTTPRequestHandler):
+class Healthy(Answering):
     """An MLflow that is well."""
 
     def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/health" else 404)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
+        self.say(200 if self.path == "/health" else 404)
 
 
 @pytest.fixture(scope="module")
@@ -113,12 +108,8 @@ def environment() -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Healthy) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with answering(Healthy) as uri:
+        yield uri
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.answering import Answering
 from tests.certificates import Signed, https, signed
 from tests.cli.test_aws_commands import MAIN, SETTINGS, Typed, Workplace
 from tests.platform.conftest import REGION, simulation
@@ -30,7 +30,7 @@ output "log_group_name" {{ value = "{log_group}" }}
 """
 
 
-class Mlflow(BaseHTTPRequestHandler):
+class Mlflow(Answering):
     """Is well, and answers whoever has one of two logins that there is nothing."""
 
     logins = (("root", ADMIN["admin_password"]), ("ana", "a password of mine"))
@@ -39,22 +39,12 @@ class Mlflow(BaseHTTPRequestHandler):
         user = {"user": {"username": "root", "is_admin": True}}
         answers = {"/health": {}, "/api/2.0/mlflow/users/current": user}
         path = self.path.partition("?")[0]
-        self._say(200 if path in answers else 404, answers.get(path, {}))
+        self.say(200 if path in answers else 404, answers.get(path, {}))
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         known = {f"Basic {base64.b64encode(':'.join(pair).encode()).decode()}" for pair in self.logins}
-        self._say(200 if self.headers.get("Authorization") in known else 401, {})
-
-    def _say(self, status: int, content: dict[str, Any]) -> None:
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
+        self.say(200 if self.headers.get("Authorization") in known else 401, {})
 
 
 class Platform:

@@ -6,15 +6,15 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 
+from tests.answering import Answering, answering
 from tests.diagnosis.cloud import REGION, cloud, codes, entrance
 from tests.fake_aws import FakeAws
 from tests.platform.conftest import simulated_aws  # noqa: F401 - a fixture
@@ -239,36 +239,19 @@ def test_a_secret_that_is_about_to_go_is_an_error(tmp_path: Path) -> None:
     assert f"restore-secret --secret-id {arn}" in finding.fix
 
 
-class Backups(BaseHTTPRequestHandler):
+class Backups(Answering):
     """A server with the backups that it is told of."""
 
     known: tuple[dict[str, Any], ...] = ()
 
     def do_GET(self) -> None:
-        body = json.dumps({"backups": self.known}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
+        self.say(200, {"backups": self.known})
 
 
 @pytest.fixture
 def serving() -> Iterator[Callable[[tuple[dict[str, Any], ...]], str]]:
-    servers: list[ThreadingHTTPServer] = []
-
-    def start(known: tuple[dict[str, Any], ...]) -> str:
-        server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Backups,), {"known": known}))
-        servers.append(server)
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        return f"http://127.0.0.1:{server.server_port}"
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    with ExitStack() as servers:
+        yield lambda known: servers.enter_context(answering(type("Handler", (Backups,), {"known": known})))
 
 
 def made(days_ago: float, *, whole: bool = True) -> dict[str, Any]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import json
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.answering import Answering
 from tests.certificates import https, signed
 from tests.diagnosis.cloud import codes, entrance
 from yolops.diagnosis.check import Skip
@@ -21,7 +20,7 @@ from yolops.tracking.rest import LoginError
 ADA = ("ada", "a password of hers")
 
 
-class Mlflow(BaseHTTPRequestHandler):
+class Mlflow(Answering):
     """Lets one person in."""
 
     version = "3.17.4"
@@ -30,24 +29,14 @@ class Mlflow(BaseHTTPRequestHandler):
         user = {"user": {"username": ADA[0], "is_admin": True}}
         known: dict[str, Any] = {"/health": {}, "/version": self.version, "/api/2.0/mlflow/users/current": user}
         found = known.get(self.path.partition("?")[0])
-        self._say(404 if found is None else 200 if self.path == "/health" or self._may_enter() else 401, found)
+        self.say(404 if found is None else 200 if self.path == "/health" or self._may_enter() else 401, found)
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        self._say(200 if self._may_enter() else 401, {})
+        self.say(200 if self._may_enter() else 401, {})
 
     def _may_enter(self) -> bool:
         return self.headers.get("Authorization") == f"Basic {base64.b64encode(':'.join(ADA).encode()).decode()}"
-
-    def _say(self, status: int, content: Any) -> None:
-        body = content.encode() if isinstance(content, str) else json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 class OldMlflow(Mlflow):
@@ -58,11 +47,11 @@ class Open(Mlflow):
     """Asks nobody for a login, and so has no users."""
 
     def do_GET(self) -> None:
-        self._say(200 if self.path == "/health" else 404, {})
+        self.say(200 if self.path == "/health" else 404, {})
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        self._say(200, {})
+        self.say(200, {})
 
 
 def test_a_server_that_is_well_is_told_with_who_we_are(tmp_path: Path) -> None:

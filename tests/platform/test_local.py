@@ -5,7 +5,6 @@ A cold start takes about nine seconds on two cores, so the tests of one module s
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
 import signal
@@ -18,13 +17,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.answering import Healthy, answering
 from yolops.errors import YolopsError
 from yolops.platform.local import LocalPlatform, State
 from yolops.platform.server_command import server_version
@@ -96,28 +96,6 @@ def has_experiment(uri: str, name: str) -> bool:
 
 def port_of(uri: str) -> int:
     return int(uri.rpartition(":")[2])
-
-
-@contextmanager
-def foreign_server() -> Iterator[int]:
-    """A program that is not ours and says that it is well."""
-
-    class Answers(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Answers) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def remember(platform: LocalPlatform, state: Path, process: ProcessIdentity | None, port: int) -> None:
@@ -221,7 +199,8 @@ def test_a_stranger_with_our_port_and_a_stranger_with_our_number_are_left_alone(
     platform.down()
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
-        with foreign_server() as port:
+        with answering(Healthy) as foreign_uri:
+            port = port_of(foreign_uri)
             earlier = ProcessIdentity(stranger.pid, psutil.Process(stranger.pid).create_time() - 3600)
             remember(platform, state, earlier, port)
             assert platform.status().state is State.STOPPED

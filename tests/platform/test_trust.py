@@ -5,12 +5,12 @@ from __future__ import annotations
 import ssl
 import urllib.error
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.answering import Healthy
 from tests.certificates import Signed, https, signed
 from yolops.aws import AwsError
 from yolops.errors import YolopsError
@@ -18,15 +18,6 @@ from yolops.platform.outputs import Mode, Outputs
 from yolops.platform.readiness import HEALTHY, Server
 from yolops.platform.root_certificate import KEY, RootCertificate, public_authorities, trust_in
 from yolops.platform.trust import SYSTEM, Trust, opener, refused_certificate
-
-
-class Healthy(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 class Bucket:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from tests.answering import Healthy
 from tests.rehearsal.conftest import Aws
 from tests.server import nginx
 from tests.server.acme import MISSING, Authority, data_path, public_authority, records
@@ -92,15 +93,6 @@ class Instance:
         return issuer["commonName"], status
 
 
-class Backend(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     if MISSING or nginx.PROGRAM is None:
@@ -121,7 +113,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
             )
             if name == "example.com":
                 zone = made["HostedZone"]["Id"].rpartition("/")[2]
-        with public_authority(aws, zone, root) as authority, HTTPServer((PRIVATE, 0), Backend) as backend:
+        with public_authority(aws, zone, root) as authority, HTTPServer((PRIVATE, 0), Healthy) as backend:
             thread = threading.Thread(target=backend.serve_forever)
             thread.start()
             instance = _instance(aws, root / "one", secret, authority)

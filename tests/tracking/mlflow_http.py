@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.answering import Answering, answering
 
 PREFIX = "/api/2.0/mlflow/"
 
@@ -48,7 +48,7 @@ def serving() -> Iterator[FakeMlflow]:
     """Serve on a free port of loopback until the block ends."""
     fake = FakeMlflow()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Answering):
         def do_GET(self) -> None:
             query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
             self._answer(query)
@@ -67,21 +67,7 @@ def serving() -> Iterator[FakeMlflow]:
                 self.wfile.write(answer)
                 return
             status, content = answer if isinstance(answer, tuple) else (200, answer)
-            body = content if isinstance(content, str) else json.dumps(content)
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body.encode())))
-            self.end_headers()
-            self.wfile.write(body.encode())
+            self.say(status, content)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        fake.uri = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield fake
-        finally:
-            server.shutdown()
-            thread.join()
+    with answering(Handler) as fake.uri:
+        yield fake
