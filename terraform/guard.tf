@@ -37,12 +37,12 @@ resource "aws_ssm_parameter" "mode" {
       condition = (
         !local.switching || var.discard_runs || local.migrated == "${local.deployed_mode}->${var.deployment_mode}"
       )
-      error_message = "The ${local.deployed_mode} platform of ${var.project_name} still holds runs, and nothing moves them to another mode yet: leave deployment_mode as it is, or set discard_runs = true in terraform.tfvars to lose them"
+      error_message = "The ${local.deployed_mode} platform of ${var.project_name} still holds runs: move them with `yolops migrate --to ${var.deployment_mode}` (from a later version on), or set discard_runs = true in terraform.tfvars to lose them"
     }
 
     precondition {
       condition     = !local.switching || local.deployed_mode != "custom" || local.unprotected
-      error_message = "The database of ${var.project_name} is still protected against deletion: run `terraform apply` once with deployment_mode = \"custom\" and discard_runs = true, then switch"
+      error_message = "The database of ${var.project_name} is still protected against deletion: run `terraform apply` once with deployment_mode = \"custom\" (with discard_runs = true, or after `yolops migrate`), then switch"
     }
   }
 }
@@ -65,8 +65,8 @@ resource "aws_ssm_parameter" "studio_mlflow" {
   }
 }
 
-# To be written as "FROM->TO" by what moves runs, which does not exist yet, once every run is proved to be on the other
-# side. A switch makes it anew, so that an old move does not excuse a later one.
+# Will be written by `yolops migrate` as "FROM->TO" once every run is proved to be on the other side. A switch makes it
+# anew, so that an old move does not excuse a later one.
 resource "aws_ssm_parameter" "migrated" {
   #checkov:skip=CKV2_AWS_34:two names of modes are no secret
   #checkov:skip=CKV_AWS_337:as above
@@ -99,7 +99,7 @@ resource "terraform_data" "runs" {
 
   provisioner "local-exec" {
     when    = destroy
-    command = self.output.discard ? "true" : "echo 'The platform of ${self.output.project} still holds runs: set discard_runs = true in terraform.tfvars to lose them, run terraform apply, then destroy' >&2; exit 1"
+    command = self.output.discard ? "true" : "echo 'The platform of ${self.output.project} still holds runs: move them with `yolops migrate` (from a later version on), or set discard_runs = true in terraform.tfvars to lose them, run terraform apply, then destroy' >&2; exit 1"
   }
 
   depends_on = [

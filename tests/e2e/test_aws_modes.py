@@ -125,11 +125,11 @@ def test_a_space_installs_nothing_that_somebody_else_has_put_into_the_bucket(
     assert not (tmp_path / ".local/share/jupyter").exists()
 
 
-def test_a_switch_that_would_lose_runs_is_refused_and_names_no_command_that_does_not_exist(platform: Rehearsed) -> None:
+def test_a_switch_that_would_lose_runs_is_refused_with_the_command_that_moves_them(platform: Rehearsed) -> None:
     platform.settings(deployment_mode='"custom"')
     refused = platform("up", "--yes", code=1)
     assert "still holds runs" in refused
-    assert "yolops migrate" not in refused
+    assert "yolops migrate --to custom" in refused
     assert "discard_runs = true" in refused
     assert "Traceback" not in refused
 

@@ -87,8 +87,8 @@ def _confirm(project: str, yes: str, stake: Stake, console: Console, *, discard_
         raise YolopsError(f"--yes {yes}: the project of this workspace is {project}", f"yolops destroy --yes {project}")
     if stake.holds_runs and yes and not discard_runs:
         raise YolopsError(
-            f"the runs of {project} would be lost, and nothing moves them to another mode yet",
-            "say that they may go: --discard-runs",
+            f"{project} still holds runs, which would be lost",
+            "move them first (yolops migrate, from a later version on), or say that they may go: --discard-runs",
         )
     if yes:
         return
