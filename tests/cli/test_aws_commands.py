@@ -150,7 +150,7 @@ def test_a_platform_is_planned_built_looked_at_and_destroyed(yolops: Workplace, 
 
     refused = yolops("destroy", "--yes", "cells")
     assert refused.code == 1
-    assert "the runs of cells would be lost" in refused.err
+    assert "cells still holds runs, which would be lost" in refused.err
     assert "--discard-runs" in refused.err
     assert yolops("destroy", "--yes", "other", "--discard-runs").code == 1
     assert yolops("status", "--json").json["resources"] == 2
