@@ -7,7 +7,6 @@ processes nor the memory of a million images costs much.
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import multiprocessing
 import os
@@ -25,7 +24,7 @@ from yolops.datasets import labels
 from yolops.datasets.bulk_labels import BOM, parse_plain, plain_text
 from yolops.datasets.codes import finding
 from yolops.datasets.description import label_of
-from yolops.datasets.images import Level, Looked, keep_memory, look, quiet_decoding
+from yolops.datasets.images import Level, Looked, look, quiet_decoding
 from yolops.datasets.likeness import THUMBNAIL_BYTES
 from yolops.datasets.splits import ImagePaths
 from yolops.datasets.tally import BITS, Collected, Tally
@@ -199,7 +198,7 @@ def side_by_side(
     processes = os.cpu_count() or 1
     others = set(multiprocessing.active_children())
     # Not forked: a progress bar's thread may hold a lock at that moment, which its copy would never get.
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin)
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _leave_ctrl_c_to_the_parent)
     waiting: deque[Future[Summary]] = deque()
     rest = iter(tasks)
     try:
@@ -222,12 +221,8 @@ def side_by_side(
         pool.shutdown(cancel_futures=True)
 
 
-def _begin() -> None:
-    # Ctrl-C is the parent's.
+def _leave_ctrl_c_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # What is imported stays; the garbage collector need not go through it again and again.
-    gc.freeze()
-    keep_memory()
 
 
 def _read(images: Sequence[str], found: dict[int, list[Finding]]) -> tuple[list[bytes], NDArray[np.uint8]]:

@@ -42,8 +42,6 @@ FORMATS = ("AVIF", "BMP", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
 MOST_IN_MEMORY = 64 * 1024 * 1024
 # Decoding to about this size is enough for the thumbnail; JPEG does it at an eighth of the arithmetic.
 _DRAFT = ("L", (16, 16))
-# Blocks of memory that Pillow keeps, of 16 MB at most.
-_BLOCKS = 2
 _ORIENTATION, _SIDEWAYS, _TURNED = 274, (5, 6, 7, 8), (2, 3, 4, 5, 6, 7, 8)
 _SUFFIXES = {
     "AVIF": ("avif",),
@@ -130,14 +128,6 @@ def quiet_decoding() -> Iterator[None]:
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
-
-
-def keep_memory() -> None:
-    """Have Pillow use the memory of one image for the next, in this process, instead of fetching it from the system.
-
-    Source: Pillow's reference, *Block allocator*.
-    """
-    Image.core.set_blocks_max(_BLOCKS)
 
 
 def _glance(path: str) -> Looked | Level:
