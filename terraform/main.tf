@@ -76,6 +76,7 @@ module "studio" {
   protected_bucket_name        = module.storage.protected_bucket_name
   bucket_arn                   = module.storage.bucket_arn
   training_role_arn            = module.training.role_arn
+  training_image_arns          = module.training.image_arns
   training_security_group_id   = module.training.security_group_id
   studio_domain_name           = var.studio_domain_name
   enable_studio_code_editor    = var.enable_studio_code_editor
@@ -84,6 +85,24 @@ module "studio" {
   studio_users                 = var.studio_users
   studio_idle_minutes          = var.studio_idle_minutes
   kms_key_arn                  = var.kms_key_arn
+
+  # As outputs.tf names them.
+  platform = {
+    aws_region                  = var.aws_region
+    project_name                = var.project_name
+    bucket_name                 = module.storage.bucket_name
+    artifact_uri                = "s3://${module.storage.bucket_name}/mlflow/artifacts"
+    dataset_uri                 = "s3://${module.storage.bucket_name}/datasets"
+    training_role_arn           = module.training.role_arn
+    training_image_repository   = module.training.image_repository_url
+    training_image_registry     = module.training.image_registry
+    training_log_group          = module.training.log_group_name
+    training_subnet_ids         = module.training.subnet_ids
+    training_security_group_ids = [module.training.security_group_id]
+    sagemaker_instance_type     = var.sagemaker_instance_type
+    kms_key_arn                 = var.kms_key_arn
+    vpc_id                      = module.network.vpc_id
+  }
 }
 
 module "observability" {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,6 +88,11 @@ def test_a_new_space_finds_mlflow_yolops_and_an_example_that_trains(platform: Re
         key = f"datasets/notebook/{file.relative_to(shapes).as_posix()}"
         s3.upload_file(str(file), bucket, key)
     (space.home / "micro.yaml").write_text(MICRO)
+    # There is neither a state of Terraform in a space nor the dataset.
+    assert json.loads(space.terminal("yolops jobs list --json")) == []
+    planned = json.loads(space.terminal("yolops train shapes --model micro.yaml --on sagemaker --dry-run --json"))
+    assert {check["verdict"] for check in planned["checks"]} == {"ok"}, planned["checks"]
+    assert planned["job"]["role_arn"] == platform.outputs()["training_role_arn"]
     parameters = {"model_name": "micro.yaml", "epochs": 1, "imgsz": 64}
     space.notebook(example_code(data_path=f"s3://{bucket}/datasets/notebook/", **parameters))
     [run] = platform.json("runs", "list", "--experiment", "yolo-v11-experiment")

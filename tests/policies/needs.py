@@ -145,11 +145,26 @@ STORE = [
     *on(ARTIFACT, ALL_OF_OBJECTS),
     *on(KEY, "kms: Decrypt GenerateDataKey"),
 ]
+# A search (src/yolops/training/sagemaker_tuning.py).
+SEARCHES = on(
+    SEARCH,
+    "sagemaker: AddTags CreateHyperParameterTuningJob DescribeHyperParameterTuningJob "
+    "ListTrainingJobsForHyperParameterTuningJob StopHyperParameterTuningJob",
+)
+# A job in studio mode, looked at before it is started (src/yolops/diagnosis/training_job.py); in custom mode also
+# security groups.
+LOOKS_BEFORE_JOBS = [
+    *on("*", "pricing: GetProducts"),
+    *on("*", "servicequotas: ListServiceQuotas"),
+    *on("*", "ec2: DescribeRouteTables DescribeVpcEndpoints"),
+    *on(f"{ROLE}/{PROJECT}-training", "iam: GetRole"),
+    *[one for place in (OWN_IMAGES, AWS_IMAGES) for one in on(place, "ecr: DescribeImages")],
+]
 USER = [
     *on(
         "*",
-        "sagemaker: ListApps ListDomains ListMlflowApps ListMlflowTrackingServers ListSpaces "
-        "ListStudioLifecycleConfigs ListTrainingJobs ListUserProfiles",
+        "sagemaker: ListApps ListDomains ListHyperParameterTuningJobs ListMlflowApps ListMlflowTrackingServers "
+        "ListSpaces ListStudioLifecycleConfigs ListTrainingJobs ListUserProfiles",
     ),
     *on(f"{SAGEMAKER}:domain/{DOMAIN}", "sagemaker: DescribeDomain"),
     *on(f"{SAGEMAKER}:user-profile/{DOMAIN}/default", "sagemaker: CreatePresignedDomainUrl DescribeUserProfile"),
@@ -163,6 +178,8 @@ USER = [
         "sagemaker: DescribeStudioLifecycleConfig",
     ),
     *on(JOB_NAME, "sagemaker: CreateTrainingJob DescribeTrainingJob StopTrainingJob AddTags ListTags"),
+    *SEARCHES,
+    *LOOKS_BEFORE_JOBS,
     *on(f"{ROLE}/{PROJECT}-training", "iam: PassRole", iam__PassedToService="sagemaker.amazonaws.com"),
     *listing("datasets", "datasets/bccd/", "jobs", "jobs/train-1/", "mlflow", "mlflow/1/"),
     *[one for place in (DATASET, JOB, ARTIFACT) for one in on(place, ALL_OF_OBJECTS)],
@@ -224,20 +241,11 @@ DEPLOY = [
     ),
     *on("*", "ec2: DescribeInstances DescribeVpcs"),
     *on("*", "ecr: GetAuthorizationToken"),
-    # A training job, looked at before it is started (src/yolops/diagnosis/training_job.py).
-    *on("*", "pricing: GetProducts"),
-    *on(f"{ROLE}/{PROJECT}-training", "iam: GetRole"),
-    *[one for place in (OWN_IMAGES, AWS_IMAGES) for one in on(place, "ecr: DescribeImages")],
-    *on("*", "servicequotas: ListServiceQuotas"),
-    *on("*", "ec2: DescribeRouteTables DescribeSecurityGroups DescribeVpcEndpoints"),
+    *LOOKS_BEFORE_JOBS,
+    *on("*", "ec2: DescribeSecurityGroups"),
     *on(JOBS_SECRET, "secretsmanager: GetSecretValue"),
     *on(JOB_NAME, "sagemaker: AddTags"),
-    # A search (src/yolops/training/sagemaker_tuning.py).
-    *on(
-        SEARCH,
-        "sagemaker: AddTags CreateHyperParameterTuningJob DescribeHyperParameterTuningJob "
-        "ListTrainingJobsForHyperParameterTuningJob StopHyperParameterTuningJob",
-    ),
+    *SEARCHES,
     *on("*", "sagemaker: ListHyperParameterTuningJobs"),
     *on(f"{BUCKET}/jobs/scripts/1.tar.gz", WRITE),
     *[one for key in ("code/1.tar", "models/1/a.pt", "packages/1/a.whl") for one in on(f"{BUCKET}/jobs/{key}", WRITE)],

@@ -15,6 +15,8 @@ locals {
   arn_prefix = "arn:${data.aws_partition.current.partition}:sagemaker:${local.region}:${local.account}"
   kms_key_id = var.kms_key_arn == "" ? null : var.kms_key_arn
 
+  mlflow_ui_url = "https://${local.region}.console.aws.amazon.com/sagemaker/home?region=${local.region}#/studio-landing"
+
   # The two kinds of app, and how their spaces are called.
   apps   = { JupyterLab = "jupyterlab", CodeEditor = "code-editor" }
   wanted = { JupyterLab = var.enable_studio_jupyter_server, CodeEditor = var.enable_studio_code_editor }

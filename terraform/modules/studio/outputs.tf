@@ -25,7 +25,7 @@ output "tracking_uri" {
 
 output "mlflow_ui_url" {
   description = "Console page that opens Studio, where MLflow stands in the menu."
-  value       = "https://${local.region}.console.aws.amazon.com/sagemaker/home?region=${local.region}#/studio-landing"
+  value       = local.mlflow_ui_url
 }
 
 output "log_group_name" {

@@ -1,4 +1,5 @@
-# What Studio users may do: open their spaces, read and write data, start this project's training jobs, use its MLflow.
+# What Studio users may do: open their spaces, read and write data, start this project's training jobs and searches,
+# use its MLflow.
 
 locals {
   prefixes  = ["datasets", "jobs", "mlflow"]
@@ -34,6 +35,7 @@ data "aws_iam_policy_document" "user" {
     actions = [
       "sagemaker:ListApps",
       "sagemaker:ListDomains",
+      "sagemaker:ListHyperParameterTuningJobs",
       "sagemaker:ListMlflowApps",
       "sagemaker:ListMlflowTrackingServers",
       "sagemaker:ListSpaces",
@@ -91,6 +93,42 @@ data "aws_iam_policy_document" "user" {
       "sagemaker:StopTrainingJob",
     ]
     resources = ["${local.arn_prefix}:training-job/${var.project_name}-*"]
+  }
+
+  statement {
+    sid = "Searches"
+    actions = [
+      "sagemaker:AddTags",
+      "sagemaker:CreateHyperParameterTuningJob",
+      "sagemaker:DescribeHyperParameterTuningJob",
+      "sagemaker:ListTrainingJobsForHyperParameterTuningJob",
+      "sagemaker:StopHyperParameterTuningJob",
+    ]
+    resources = ["${local.arn_prefix}:hyper-parameter-tuning-job/${var.project_name}-*"]
+  }
+
+  # What a job is looked at for before it costs anything.
+  statement {
+    sid = "LookBeforeJobs"
+    actions = [
+      "ec2:DescribeRouteTables",
+      "ec2:DescribeVpcEndpoints",
+      "pricing:GetProducts",
+      "servicequotas:ListServiceQuotas",
+    ]
+    resources = ["*"] # none of them supports a resource
+  }
+
+  statement {
+    sid       = "LookAtImages"
+    actions   = ["ecr:DescribeImages"]
+    resources = var.training_image_arns
+  }
+
+  statement {
+    sid       = "LookAtTrainingRole"
+    actions   = ["iam:GetRole"]
+    resources = [var.training_role_arn]
   }
 
   statement {

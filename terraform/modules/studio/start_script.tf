@@ -6,12 +6,21 @@ locals {
   wheels        = { for name in fileset(local.space_files, "*.whl") : "wheel" => "${local.space_files}/${name}" }
   space_objects = merge({ requirements = "${local.space_files}/requirements.txt" }, local.wheels)
 
+  # As `terraform output -json` has it, for who has no state of Terraform.
+  description = merge(var.platform, {
+    deployment_mode       = "studio"
+    tracking_uri          = local.mlflow_arn
+    training_tracking_uri = local.mlflow_arn
+    mlflow_ui_url         = local.mlflow_ui_url
+  })
+
   # Runs as the user at each start of an app, within five minutes; the home directory outlives the app.
   start_script = templatefile("${local.space_files}/start.sh", {
     project             = var.project_name
     region              = local.region
     bucket              = var.bucket_name
     tracking_uri        = local.mlflow_arn
+    platform            = base64gzip(jsonencode({ for name, value in local.description : name => { value = value } }))
     notebook            = base64gzip(file("${local.space_files}/example.ipynb"))
     requirements_key    = aws_s3_object.space["requirements"].key
     requirements_sha256 = filesha256(local.space_objects.requirements)

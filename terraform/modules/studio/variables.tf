@@ -40,10 +40,22 @@ variable "training_role_arn" {
   nullable    = false
 }
 
+variable "training_image_arns" {
+  type        = list(string)
+  description = "Repositories that training jobs take their images from."
+  nullable    = false
+}
+
 variable "training_security_group_id" {
   type        = string
   description = "Security group of the training jobs: it may reach MLflow through the endpoint."
   nullable    = false
+}
+
+variable "platform" {
+  type        = any
+  description = "What else the outputs of the platform say, by their names: spaces are told of it."
+  default     = {}
 }
 
 variable "studio_domain_name" {

@@ -23,6 +23,11 @@ output "image_registry" {
   value       = "${local.image_account}.dkr.ecr.${local.region}.${data.aws_partition.current.dns_suffix}"
 }
 
+output "image_arns" {
+  description = "Repositories that training jobs take their images from: the platform's own, and AWS's."
+  value       = [aws_ecr_repository.training.arn, local.aws_images]
+}
+
 output "security_group_id" {
   description = "Security group of training jobs: no way in."
   value       = aws_security_group.training.id

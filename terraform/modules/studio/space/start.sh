@@ -8,12 +8,14 @@ mkdir -p "$state" "$HOME/.config" "$HOME/.local/bin" "$HOME/.ipython/profile_def
 
 say() { echo "$(date -u +%FT%TZ) $*"; }
 
-# Notebooks and terminals find MLflow by themselves.
+# Notebooks and terminals find MLflow by themselves, and the command yolops the rest of the platform.
 find_mlflow() {
+  echo '${platform}' | base64 -d | gunzip > "$state/platform.json"
   echo 'import os; os.environ.setdefault("MLFLOW_TRACKING_URI", "${tracking_uri}")' \
     > "$HOME/.ipython/profile_default/startup/00-${project}.py"
   cat > "$HOME/.config/${project}.sh" << 'end'
 export MLFLOW_TRACKING_URI="$${MLFLOW_TRACKING_URI:-${tracking_uri}}"
+export YOLOPS_PLATFORM="$${YOLOPS_PLATFORM:-$HOME/.yolops/platform.json}"
 export PATH="$HOME/.local/bin:$PATH"
 end
   line='. "$HOME/.config/${project}.sh"'

@@ -27,6 +27,7 @@ variables {
   protected_bucket_name      = "yolops-bucket"
   bucket_arn                 = "arn:aws:s3:::yolops-bucket"
   training_role_arn          = "arn:aws:iam::123456789012:role/yolops-training"
+  training_image_arns        = ["arn:aws:ecr:eu-central-1:123456789012:repository/yolops-training"]
   training_security_group_id = "sg-training"
 }
 
