@@ -25,6 +25,8 @@ pytestmark = [
 ]
 MOST_USER_DATA = 16384
 NAME = "mlflow.example.com"
+TINY = ("--model", "micro.yaml", "--epochs", "2", "--imgsz", "32", "--batch", "8", "--device", "cpu", "plots=False")
+IN_JOBS = ("--on", "sagemaker", *TINY)
 
 
 @pytest.fixture(scope="module")
@@ -131,22 +133,7 @@ def test_the_doctor_finds_nothing_wrong_with_a_server_that_has_booted(platform: 
 
 def test_a_training_job_enters_by_a_login_of_its_own_and_its_run_has_metrics_and_model(platform: Rehearsed) -> None:
     (platform.root / "micro.yaml").write_text(MICRO)
-    arguments = (
-        "--on",
-        "sagemaker",
-        "--wait",
-        "--model",
-        "micro.yaml",
-        "--epochs",
-        "2",
-        "--imgsz",
-        "32",
-        "--batch",
-        "8",
-    )
-    trained = platform.json(
-        "train", "shapes/data.yaml", *arguments, "--name", "in-a-job", "--device", "cpu", "plots=False"
-    )
+    trained = platform.json("train", "shapes/data.yaml", *IN_JOBS, "--wait", "--name", "in-a-job")
     assert (trained["status"], trained["job"]["status"]) == ("FINISHED", "Completed")
     run = platform.json("runs", "show", trained["run_id"])
     assert "metrics/mAP50_B" in run["metrics"]
@@ -161,12 +148,39 @@ def test_a_training_job_enters_by_a_login_of_its_own_and_its_run_has_metrics_and
     assert login["username"] in [user["name"] for user in platform.json("users", "list")]
 
 
+def test_trials_of_a_search_enter_by_it_too_and_a_living_search_can_be_stopped(platform: Rehearsed) -> None:
+    tune = ("tune", "shapes@", *IN_JOBS, "--trials", "9", "--space", "lr0=1e-3..1e-1:log", "--name", "half", "--json")
+    following = platform.start(*tune)
+    assert following.stderr is not None
+    said = ""
+    for line in following.stderr:
+        said += line
+        if line.startswith("trial 1: "):
+            break
+    assert "trial 1: complete" in said, said
+    [search] = platform.client("sagemaker").list_hyper_parameter_tuning_jobs()["HyperParameterTuningJobSummaries"]
+    assert platform.json("jobs", "stop", search["HyperParameterTuningJobName"])["stopping"] is True
+    out, rest = following.communicate(timeout=400)
+    assert following.returncode == 0, rest
+    found = json.loads(out)
+    assert (found["status"], found["trials"][0]["state"]) == ("Stopped", "complete")
+    assert len(found["trials"]) < 9
+    [version] = [one["version"] for one in platform.json("dataset", "list", "shapes")]
+    assert f" train shapes@{version[:12]} " in found["train"]
+    parent = platform.json("runs", "show", found["run_id"])
+    assert (parent["status"], parent["tags"]["yolops.best_run"]) == ("KILLED", found["trials"][0]["run_id"])
+    trials = [run for run in platform.json("runs", "list") if run["tags"].get("mlflow.parentRunId") == found["run_id"]]
+    assert {run["status"] for run in trials} <= {"FINISHED", "KILLED", "FAILED"}, "none is left as if it went on"
+    assert "metrics/mAP50_B" in trials[-1]["metrics"]
+
+
 def test_a_killed_instance_is_replaced_by_up_with_users_runs_models_and_artifacts(platform: Rehearsed) -> None:
     arguments = ("--epochs", "1", "--imgsz", "64", "--batch", "8", "--name", "one", "--register-as", "cells")
     platform("train", "shapes/data.yaml", *arguments)
     platform("users", "add", "ada")
     before, users = runs(platform), platform.json("users", "list")
-    assert [(name, status) for _, name, status in before] == [("one", "FINISHED"), ("in-a-job", "FINISHED")]
+    assert before[0][1:] == ("one", "FINISHED")
+    assert before[-1][1:] == ("in-a-job", "FINISHED")
     root = Path(platform.login()["MLFLOW_TRACKING_SERVER_CERT_PATH"]).read_bytes()
     killed = instance(platform)
     platform.client("ec2").terminate_instances(InstanceIds=[killed])
