@@ -189,13 +189,15 @@ class Running:
 
 def main() -> None:
     """Fork a server for each line; say its process, and how it ended."""
-    from yolops_server import serve
-    from yolops_server.settings import read_settings
+    from yolops_server import prepare, serve
+    from yolops_server.settings import fetch_secret, read_settings
 
     said = os.dup(1)
     os.dup2(2, 1)
     settings = read_settings()
-    serve.import_mlflow(settings)
+    prepare.write_users_file(settings)
+    os.environ.update(prepare.environment(settings, fetch_secret(settings)))
+    serve.import_all((*serve.FOR_TABLES, *serve.FOR_SERVING))
     for line in sys.stdin:
         child = os.fork()
         if not child:

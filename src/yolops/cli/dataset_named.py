@@ -56,9 +56,10 @@ def located(session: Session, word: str) -> tuple[ObjectStore, str, str]:
     """
     from yolops.datasets.versions.store import dataset_at
 
-    parent, name, version = _parts(word)
-    if parent:
-        return *dataset_at(f"{parent}/{name}"), version
+    if word.startswith(S3):
+        address, _, version = word.partition("@")
+        return *dataset_at(address), version
+    _, name, version = _parts(word)
     return store_of(session), name, version
 
 
