@@ -56,10 +56,9 @@ def located(session: Session, word: str) -> tuple[ObjectStore, str, str]:
     """
     from yolops.datasets.versions.store import dataset_at
 
-    if word.startswith(S3):
-        address, _, version = word.partition("@")
-        return *dataset_at(address), version
-    _, name, version = _parts(word)
+    parent, name, version = _parts(word)
+    if parent:
+        return *dataset_at(f"{parent}/{name}"), version
     return store_of(session), name, version
 
 
@@ -127,9 +126,9 @@ def _not_here(word: str, error: YolopsError) -> YolopsError:
 def _parts(word: str) -> tuple[str, str, str]:
     """Return parent, name and version of a dataset in a store; the parent is empty for the platform's own store."""
     from yolops.datasets.versions.catalogue import check_name
+    from yolops.datasets.versions.store import address_parts
 
     address, _, version = word.partition("@")
     if not address.startswith(S3):
         return "", check_name(address), version
-    parent, _, name = address.rstrip("/").rpartition("/")
-    return parent, name, version
+    return *address_parts(address), version
