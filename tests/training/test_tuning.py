@@ -19,7 +19,7 @@ from yolops.tracking.spool import Progress, Spool
 from yolops.training.run_directory import RunDirectory
 from yolops.training.session import Parts
 from yolops.training.trainer import METRICS, Observer, Trained, TrainSpec
-from yolops.training.tune_directory import TuneRequest, find_search
+from yolops.training.tune_directory import TuneDirectory, TuneRequest
 from yolops.training.tuning import Searched, TuningSession
 
 EPOCHS = 5
@@ -104,7 +104,7 @@ class Searches(Bench):
         return self.tuning().search(TuneRequest(str(self.data), **(values | changes)), self.dataset(), self.report())
 
     def resume_search(self, *, trials: int = 0, fingerprint: str = "f" * 64) -> Searched:
-        directory = find_search(self.runs, "last")
+        directory = TuneDirectory.find(self.runs, "last")
         if trials:
             directory = directory.with_trials(trials)
         return self.tuning().resume(directory, self.dataset(), self.report(fingerprint))
@@ -181,7 +181,7 @@ def test_a_stopped_search_says_how_to_go_on_and_finishes_the_trial_it_was_in(
     searches.stop_in(2, 4, how)
     with pytest.raises(type(how)):
         searches.search()
-    stopped = find_search(searches.runs, "tune")
+    stopped = TuneDirectory.find(searches.runs, "tune")
     assert (ends_of(stopped), ends_of(stopped.trials()[2])) == (["KILLED"], ["KILLED"])
     assert any("yolops tune --resume tune" in note for note in searches.display.notes)
     assert not any("yolops train --resume" in note for note in searches.display.notes)
@@ -211,7 +211,7 @@ def test_a_trial_without_a_checkpoint_that_serves_is_begun_anew_with_the_same_va
     with pytest.raises(KeyboardInterrupt):
         searches.search()
     if left:
-        find_search(searches.runs, "tune").trials()[2].last.write_text(left)
+        TuneDirectory.find(searches.runs, "tune").trials()[2].last.write_text(left)
     searched = searches.resume_search()
     broken, anew = searches.trainer.specs[1:3]
     assert anew.resume_from is None
@@ -263,7 +263,7 @@ def test_a_search_whose_first_trial_cannot_be_trained_ends_with_its_reason(searc
     searches.stop_in(1, 1, YolopsError("no disk"))
     with pytest.raises(YolopsError, match="no disk"):
         searches.search()
-    assert ends_of(find_search(searches.runs, "last")) == ["FAILED"]
+    assert ends_of(TuneDirectory.find(searches.runs, "last")) == ["FAILED"]
     assert len(searches.trainer.specs) == 1
 
 
@@ -304,10 +304,10 @@ def test_a_search_is_not_gone_on_with_on_another_dataset(searches: Searches) -> 
 
 def test_a_search_that_is_not_there_is_named_with_those_that_are(searches: Searches) -> None:
     with pytest.raises(YolopsError, match="no search to go on with"):
-        find_search(searches.runs, "last")
+        TuneDirectory.find(searches.runs, "last")
     searches.search()
     with pytest.raises(YolopsError, match="--resume other: no search") as caught:
-        find_search(searches.runs, "other")
+        TuneDirectory.find(searches.runs, "other")
     assert "tune" in caught.value.hint
     for which in ("id-of-tune", os.path.relpath(searches.runs / "tune"), f"{searches.runs}/tune/"):
-        assert find_search(searches.runs, which).path.name == "tune", which
+        assert TuneDirectory.find(searches.runs, which).path.name == "tune", which

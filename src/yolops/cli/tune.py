@@ -133,9 +133,9 @@ def _with_optimizer(console: Console, request: TuneRequest) -> TuneRequest:
 def _resume(session: Session, console: Console, which: str, trials: int | None) -> Searched:
     from yolops.cli.training import checked_dataset
     from yolops.training.run_directory import RUNS
-    from yolops.training.tune_directory import find_search
+    from yolops.training.tune_directory import TuneDirectory
 
-    directory = find_search(session.workspace.root / RUNS, which)
+    directory = TuneDirectory.find(session.workspace.root / RUNS, which)
     dataset, report = checked_dataset(session, console, Path(directory.request.data))
     if trials is not None:
         directory = directory.with_trials(trials)

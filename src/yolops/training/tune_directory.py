@@ -66,8 +66,3 @@ class TuneDirectory(RecordedDirectory[TuneRequest]):
         run_id = self.spool.progress().run_id
         mine = [run for run in RunDirectory.all_below(self.path.parent) if run.request.tags.get(PARENT) == run_id]
         return {int(run.request.tags[TRIAL]): run for run in reversed(mine)}
-
-
-def find_search(parent: Path, which: str) -> TuneDirectory:
-    """Return the search that a person means; see `RecordedDirectory.find`."""
-    return TuneDirectory.find(parent, which)
