@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 COUNT = int(os.environ.get("BOOTS", "3"))
 PATIENCE_S = 180.0
+LOOK_EVERY_S = 3.0
 MLFLOW = "3.17.2"
 SOURCE = Path(__file__).resolve().parents[1] / "terraform/modules/custom/server"
 # As terraform/modules/custom/server.tf has them.
@@ -57,8 +58,7 @@ apt-get update
 apt-get install -y nginx-light python3-venv
 python3 -m venv /opt/mlflow
 /opt/mlflow/bin/pip install 'mlflow[auth]==3.17.2' pymysql boto3
-echo $(($(date +%s%N) - began)) >/var/tmp/peer.new
-mv /var/tmp/peer.new /var/tmp/peer
+echo "the peer took $(($(date +%s%N) - began)) ns"
 """
 
 
@@ -143,11 +143,16 @@ class Cloud:
         found = self.client("rds").describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
         return bool(found["DBInstanceStatus"] == "available")
 
-    def _wait(self, check: Callable[[], bool]) -> None:
+    def _wait(self, check: Callable[[], bool], instance: str = "") -> None:
         deadline = time.monotonic() + PATIENCE_S
+        looked = time.monotonic()
         while not check():
             if time.monotonic() > deadline:
                 raise TimeoutError("what was waited for did not come")
+            # Not each time: to ask the rehearsal takes processor time, of which both sides have too little.
+            if instance and time.monotonic() - looked > LOOK_EVERY_S:
+                looked = time.monotonic()
+                self._refuse_failure(instance)
             time.sleep(0.2)
 
     def ours(self) -> float:
@@ -169,31 +174,35 @@ class Cloud:
         data = self._user_data(settings)
         began = time.perf_counter()
         instance = self.run(data, address)
-        self._wait(lambda: _is_healthy(address["PublicIp"], self._failure(instance)))
+        self._wait(lambda: _is_healthy(address["PublicIp"]), instance)
         took = time.perf_counter() - began
-        self.client("ec2").terminate_instances(InstanceIds=[instance])
+        self._end(instance)
         return took
 
     def peer(self) -> float:
         """Return the seconds that the peer's commands take in an instance of their own."""
         instance = self.run(PEER, self.client("ec2").allocate_address(Domain="vpc"))
-        directory = self.root / ".yolops/rehearsal/instances" / instance
-        marker = directory / "upper/var/tmp/peer"
-        self._wait(lambda: marker.exists() or bool(self._failure(instance)()))
-        if not marker.exists():
-            raise RuntimeError((directory / "console.log").read_text(errors="replace")[-3000:])
-        took = int(marker.read_text()) / 1e9
+        self._wait(lambda: bool(self._about(instance).get("log")))
+        log = Path(self._about(instance)["log"])
+        said = re.compile(r"the peer took (\d+) ns")
+        self._wait(lambda: log.exists() and said.search(log.read_text(errors="replace")) is not None, instance)
+        took = said.findall(log.read_text(errors="replace"))
+        self._end(instance)
+        return int(took[0]) / 1e9
+
+    def _end(self, instance: str) -> None:
+        """Terminate an instance, and wait until nothing of it keeps the machine busy any more."""
+        directory = Path(self._about(instance)["log"]).parent
         self.client("ec2").terminate_instances(InstanceIds=[instance])
-        return took
+        self._wait(lambda: not directory.exists())
 
-    def _failure(self, instance: str) -> Callable[[], str]:
-        def look() -> str:
-            found = [item for item in self._rehearsal.status().instances if item["id"] == instance]
-            if found and found[0]["boot"] == "failed":
-                return Path(found[0]["log"]).read_text(errors="replace")[-3000:]
-            return ""
+    def _refuse_failure(self, instance: str) -> None:
+        about = self._about(instance)
+        if about.get("boot") == "failed":
+            raise RuntimeError(Path(about["log"]).read_text(errors="replace")[-3000:])
 
-        return look
+    def _about(self, instance: str) -> dict[str, Any]:
+        return next((item for item in self._rehearsal.status().instances if item["id"] == instance), {})
 
     def _user_data(self, settings: dict[str, Any]) -> str:
         """Put the server's files into the bucket, and return user data that fetches them, as Terraform writes it."""
@@ -230,15 +239,13 @@ def _filled(template: Path) -> str:
     )
 
 
-def _is_healthy(address: str, failure: Callable[[], str]) -> bool:
+def _is_healthy(address: str) -> bool:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
         with urllib.request.urlopen(f"https://{address}:5000/health", timeout=5, context=context) as answer:
             return bool(answer.status == 200)
     except OSError:
-        if said := failure():
-            raise RuntimeError(said) from None
         return False
 
 

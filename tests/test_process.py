@@ -21,7 +21,7 @@ from yolops.running_processes import (
     interrupt,
     is_running,
     kill,
-    listening_ports,
+    listens_on,
     programs_in,
     stop,
     this_process,
@@ -198,7 +198,7 @@ def test_a_paused_program_hears_that_it_should_end(tmp_path: Path) -> None:
     assert time.monotonic() - begun < 10
 
 
-def test_the_ports_of_a_program_are_found(tmp_path: Path) -> None:
+def test_the_port_of_a_program_is_found(tmp_path: Path) -> None:
     log = tmp_path / "log"
     code = """import socket, time
 with socket.create_server(('127.0.0.1', 0)) as listener:
@@ -206,9 +206,11 @@ with socket.create_server(('127.0.0.1', 0)) as listener:
     time.sleep(60)"""
     identity = start_background([sys.executable, "-c", code], log=log)
     wait_for(lambda: said(log, "\n"))
-    assert listening_ports(identity) == {int(log.read_text())}
+    port = int(log.read_text())
+    assert listens_on(identity, port)
+    assert not listens_on(identity, port + 1)
     stop(identity, 5)
-    assert listening_ports(identity) == frozenset()
+    assert not listens_on(identity, port)
 
 
 def test_how_a_background_program_ended_is_known_to_the_command_that_started_it(tmp_path: Path) -> None:

@@ -113,16 +113,15 @@ def find_background(log: Path) -> list[ProcessIdentity]:
     return [identity for process in marked if (identity := _identity(process)) is not None]
 
 
-def listening_ports(identity: ProcessIdentity) -> frozenset[int]:
-    """Return the TCP ports on which this process, or one it started, accepts connections."""
-    ports: set[int] = set()
-    for process in _members(identity):
-        try:
-            connections = process.net_connections(kind="tcp")
-        except psutil.Error:
-            continue
-        ports.update(item.laddr.port for item in connections if item.status == psutil.CONN_LISTEN)
-    return frozenset(ports)
+def listens_on(identity: ProcessIdentity, port: int) -> bool:
+    """Return whether this process, or one it started, accepts TCP connections on a port.
+
+    It is asked first itself: for each process that is asked the system lists the connections of all.
+    """
+    leader = _living(identity)
+    if leader is not None and port in _listening_ports(leader):
+        return True
+    return any(port in _listening_ports(process) for process in _members(identity))
 
 
 def stop(identity: ProcessIdentity, patience_s: float) -> None:
@@ -207,6 +206,14 @@ def _members(identity: ProcessIdentity) -> list[psutil.Process]:
         if process not in members and _session(process.pid) == identity.pid and _mark(process) is not None:
             members.append(process)
     return [process for process in members if _is_alive(process)]
+
+
+def _listening_ports(process: psutil.Process) -> set[int]:
+    try:
+        connections = process.net_connections(kind="tcp")
+    except psutil.Error:
+        return set()
+    return {item.laddr.port for item in connections if item.status == psutil.CONN_LISTEN}
 
 
 def _session(pid: int) -> int | None:

@@ -75,7 +75,9 @@ def people(platform: Rehearsed) -> Iterator[list[str]]:
 
 def left_of_trial(platform: Rehearsed) -> list[Path]:
     """Return what a trial has left on the disk of the instance."""
-    return list(platform.root.glob(".yolops/rehearsal/instances/*/upper/var/cache/mlflow/*"))
+    disks = [Path(instance["files"]) for instance in platform.json("rehearsal", "status")["instances"]]
+    assert all(disk.is_dir() for disk in disks)
+    return [left for disk in disks for left in disk.glob("var/cache/mlflow/*")]
 
 
 def test_runs_users_and_models_are_there_after_an_upgrade_and_none_is_migrated_without_one(platform: Rehearsed) -> None:

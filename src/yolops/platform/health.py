@@ -29,7 +29,7 @@ def is_alive(record: ServerRecord) -> bool:
 
 def listens(record: ServerRecord) -> bool:
     """Return whether the recorded process, or one it started, has the recorded port."""
-    return record.process is not None and record.port in running_processes.listening_ports(record.process)
+    return record.process is not None and running_processes.listens_on(record.process, record.port)
 
 
 def answers(record: ServerRecord) -> bool:

@@ -1,8 +1,9 @@
-"""One instance as a system container: real systemd and cloud-init on a layer of its own over the shared image.
+"""One instance as a system container: real systemd and cloud-init on a disk of its own over the shared image.
 
 Whatever could outlive it is private to its processes: the mounts, the network namespace that it starts from, and its
 process namespace, which ends with systemd-nspawn. Only its control group has a place of its own; `sweep` removes that.
-Its files stay until it is terminated, so that it can be stopped, started and rebooted like an instance in AWS.
+Its disk stays until it is terminated, so that it can be stopped, started and rebooted like an instance in AWS. It is a
+file with a file system in it, as fresh as a volume in AWS is (docs/explanation/decisions/0037-a-disk-of-its-own.md).
 """
 
 from __future__ import annotations
@@ -26,8 +27,11 @@ PROGRAMS = {
     "debootstrap": "debootstrap",
     "systemd-nspawn": "systemd-container",
     "unshare": "util-linux",
+    "mkfs.ext4": "e2fsprogs",
 }
 LOG = "console.log"
+# What the instance has written, on its disk, which only its processes see.
+WRITTEN = "disk/upper"
 STOP_PATIENCE_S = 20.0
 # systemd-nspawn ends with this when the instance itself asks to be started again.
 REBOOT = 133
@@ -36,17 +40,25 @@ HYPERVISOR = "ec2e1916-9099-7caf-fd21-012345abcdef\n"
 # $1 image, $2 namespace of the VPC, $3 port of the bridge, $4 hardware address, $5 control group, $6 name
 BOOT = """\
 echo $$ > "$5/cgroup.procs"
-mkdir -p upper work merged
+mkdir -p disk merged
 ln -sfn "$1" image
-mount -t overlay overlay -o lowerdir=image,upperdir=upper,workdir=work merged
-if [ ! -e seeded ]; then
+if [ ! -e disk.img ]; then
+  truncate --size=20G disk.new
+  mkfs.ext4 -q -E nodiscard disk.new
+  mv disk.new disk.img
+fi
+# Where this machine has no loop devices the directory serves. It is a rehearsal: nothing is worth waiting for the disk.
+mount -o loop,noatime,barrier=0 disk.img disk || :
+mkdir -p disk/upper disk/work
+mount -t overlay overlay -o lowerdir=image,upperdir=disk/upper,workdir=disk/work merged
+if [ ! -e disk/seeded ]; then
   install -D -m 644 ca.pem merged/usr/local/share/ca-certificates/rehearsal.crt
   # What update-ca-certificates would do, which takes seconds: into the bundle, and found by its hash.
   cat ca.pem >>merged/etc/ssl/certs/ca-certificates.crt
   ln -sfn /usr/local/share/ca-certificates/rehearsal.crt merged/etc/ssl/certs/rehearsal.pem
   hash=$(chroot merged openssl x509 -noout -hash -in /usr/local/share/ca-certificates/rehearsal.crt)
   ln -sfn rehearsal.pem "merged/etc/ssl/certs/$hash.0"
-  touch seeded
+  touch disk/seeded
 fi
 nsenter --net="$2" ip link add "$3" mtu 1500 type veth peer name ens5 mtu 1500 address "$4" netns $$
 nsenter --net="$2" ip link set "$3" master vpc0 up
@@ -129,7 +141,7 @@ class Container:
         """Return how far it is."""
         if self._identity is None or not running_processes.is_running(self._identity):
             return Boot.ENDED
-        result = self._directory / "upper/var/lib/cloud/data/result.json"
+        result = self.files / "var/lib/cloud/data/result.json"
         try:
             if result.stat().st_mtime < self._started:  # of an earlier boot
                 return Boot.BOOTING
@@ -137,6 +149,12 @@ class Container:
         except (OSError, ValueError, KeyError):
             return Boot.BOOTING
         return Boot.FAILED if errors else Boot.READY
+
+    @property
+    def files(self) -> Path:
+        """What it has written, as its own processes see it; nothing while it does not run."""
+        number = self._identity.pid if self._identity is not None else 0
+        return Path(f"/proc/{number}/root{self._directory.resolve()}") / WRITTEN
 
     def wants_reboot(self) -> bool:
         """Return whether it has ended in order to be started again."""

@@ -180,9 +180,13 @@ class Instances:
         return all(running.boot is not Boot.BOOTING for running in self._running.values())
 
     def inventory(self) -> dict[str, dict[str, str]]:
-        """Return how far each instance is and where its log is, by ID."""
+        """Return how far each instance is, where its log is and where what it has written, by ID."""
         return {
-            name: {"boot": running.boot.value, "log": str(running.container.log)}
+            name: {
+                "boot": running.boot.value,
+                "log": str(running.container.log),
+                "files": str(running.container.files),
+            }
             for name, running in list(self._running.items())
         }
 

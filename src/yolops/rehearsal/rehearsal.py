@@ -48,7 +48,7 @@ class Status:
         log: the file with what the server says.
         buckets: the names of the buckets.
         instances: the EC2 instances that are not terminated: `id`, `state`, `address`, and of those that really boot
-            `boot` and `log`.
+            `boot`, `log`, and `files`: where what it has written can be looked at while it runs.
         databases: the databases: `name`, `status`, `host`, `port`, `local_port` on 127.0.0.1, `log`.
         mlflow: the MLflow servers: `name`, `status`, `tracking_uri`, and `url` for a browser while they answer.
         jobs: the training jobs that have not ended: `name`, `status`, `log`.
