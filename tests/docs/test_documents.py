@@ -75,6 +75,13 @@ def test_every_page_can_be_reached_from_the_navigation() -> None:
     assert sorted(pages(project["nav"])) == sorted(page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md"))
 
 
+@pytest.mark.parametrize("document", [ROOT / "README.md", DOCS / "index.md"], ids=name_of)
+def test_a_first_page_leads_to_every_page_but_single_decisions(document: Path) -> None:
+    linked = {(document.parent / target.partition("#")[0]).resolve() for target in LINK.findall(prose(document))}
+    decisions = set((DOCS / "explanation" / "decisions").glob("0*.md"))
+    assert set(DOCS.rglob("*.md")) - linked - decisions - {DOCS / "index.md"} == set()
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_every_command_in_the_documents_is_one_that_the_program_takes(document: Path) -> None:
     wrong = {command: problem for command in commands(document) if (problem := refusal(command))}
