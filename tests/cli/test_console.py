@@ -132,17 +132,6 @@ def test_an_error_without_a_hint_is_one_line(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err == "error: no\n"
 
 
-def test_what_an_error_in_a_rehearsal_says_to_type_stays_in_the_rehearsal(capsys: pytest.CaptureFixture[str]) -> None:
-    error = YolopsError(
-        "yolops up failed", "yolops recover, then `yolops up`; or: yolops rehearsal reset; or yolops[aws]"
-    )
-    print_error(error, rehearsed=True)
-    assert capsys.readouterr().err.splitlines() == [
-        "error: yolops up failed",
-        "  try: yolops --rehearsal recover, then `yolops --rehearsal up`; or: yolops rehearsal reset; or yolops[aws]",
-    ]
-
-
 def test_a_bug_is_shown_with_where_to_report_it(capsys: pytest.CaptureFixture[str]) -> None:
     print_bug(ValueError("[red]"), verbose=False)
     err = capsys.readouterr().err

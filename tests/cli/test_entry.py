@@ -125,6 +125,11 @@ def test_what_a_person_can_mend_ends_with_1_and_says_what_to_try(type_in: TypeIn
     assert "Traceback" not in shown.err
 
 
+def test_what_an_error_says_to_type_works_where_the_command_worked(type_in: TypeIn) -> None:
+    assert type_in("runs", "list").err.splitlines()[1].endswith("yolops up")
+    assert type_in("--workspace", "there", "runs", "list").err.splitlines()[1].endswith(" --workspace there up")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("train",), ("train", "cells", "--resume", "last"), ("up", "--port", "80")],

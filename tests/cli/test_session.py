@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,22 @@ def test_managed_mlflow_is_named_by_its_arn(tmp_path: Path) -> None:
     assert (named.mode, named.tracking_uri) == (Mode.STUDIO, ARN)
     with pytest.raises(UsageError, match="not the address of an MLflow server"):
         session(tmp_path, "mlflow.example.com").outputs()
+
+
+def test_what_an_error_says_to_type_stays_in_the_workspace_and_in_the_rehearsal(tmp_path: Path) -> None:
+    hint = "yolops recover, then `yolops up`; or: yolops rehearsal reset; or yolops[aws]; yolops needs it"
+    commands = ["recover", "up", "rehearsal"]
+    there = session(tmp_path)
+    typed = there.command_prefix()
+    assert typed.partition(" ")[2].startswith("--workspace ")
+    assert there.retyped(hint, commands) == (
+        f"{typed} recover, then `{typed} up`; or: {typed} rehearsal reset; or yolops[aws]; yolops needs it"
+    )
+    assert replace(there, rehearsal=True).retyped(hint, commands) == (
+        f"{typed} --rehearsal recover, then `{typed} --rehearsal up`; or: {typed} rehearsal reset; or yolops[aws]; "
+        "yolops needs it"
+    )
+    assert there.retyped(f"{typed} up", commands) == f"{typed} up"
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"tracking_uri": "x"}', '{"deployment_mode": {"value": "moon"}}'])

@@ -23,6 +23,7 @@ from yolops.cli.status import status
 from yolops.cli.ui import ui
 from yolops.cli.up import up
 from yolops.cli.upgrade import upgrade
+from yolops.errors import YolopsError
 from yolops.platform.workspace import Workspace
 
 
@@ -38,6 +39,19 @@ class Group(TyperGroup):
             )
 
 
+class Program(TyperGroup):
+    """The whole command line."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command. Whoever types what an error says to try must not end up elsewhere."""
+        try:
+            return super().invoke(ctx)
+        except YolopsError as error:
+            if isinstance(ctx.obj, Session):
+                error.hint = ctx.obj.retyped(error.hint, self.list_commands(ctx))
+            raise
+
+
 HELP = "Train YOLO detectors, and keep every run, dataset and model in MLflow."
 
 
@@ -45,6 +59,7 @@ def application() -> typer.Typer:
     """Build the command line."""
     app = typer.Typer(
         help=HELP,
+        cls=Program,
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,

@@ -32,8 +32,6 @@ PIPE_COLUMNS = 4000
 WHOLE_WORD = 16
 # Text is shown as it is: rich would take `[0]` for markup, and the `:100:` behind the name of a file for an emoji.
 LITERAL: Any = {"soft_wrap": True, "highlight": False, "markup": False, "emoji": False}
-# A command in a hint; those about the rehearsal itself are the same in one.
-COMMAND = re.compile(r"\byolops (?=[a-z])(?!rehearsal\b)")
 ISSUES = "https://github.com/yolops/yolops/issues"
 
 
@@ -178,24 +176,12 @@ def table(*columns: str, rows: Sequence[Sequence[Any]]) -> Table:
     return result
 
 
-def in_rehearsal(hint: str) -> str:
-    """Return a hint whose commands stay in the simulated AWS."""
-    return COMMAND.sub("yolops --rehearsal ", hint)
-
-
-def print_error(error: YolopsError, *, rehearsed: bool = False) -> None:
-    """Print an error a person can mend: where and what, then what to do.
-
-    Args:
-        error: what to print.
-        rehearsed: AWS is the simulated one. What raised the error need not know, but whoever types what the hint says
-            must not end up in the real one.
-    """
-    hint = in_rehearsal(error.hint) if rehearsed else error.hint
+def print_error(error: YolopsError) -> None:
+    """Print an error a person can mend: where and what, then what to do."""
     err = RichConsole(file=sys.stderr, **LITERAL)
     err.print(Text.assemble(("error:", "red"), " ", error.message))
-    if hint:
-        err.print(Text.assemble(("  try:", "cyan"), " ", hint))
+    if error.hint:
+        err.print(Text.assemble(("  try:", "cyan"), " ", error.hint))
 
 
 def print_bug(error: Exception, *, verbose: bool) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
 
-from yolops.cli.session import Json, session_of
+from yolops.cli.session import Json, commands_of, session_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.table import Table
     from rich.text import Text
@@ -31,8 +32,8 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
     mode, tasks = tasks_of(session)
     with console.progress("checks") as tell:
         outcomes = run(tasks, tell)
-    if session.rehearsal:
-        outcomes = [_rehearsed(outcome) for outcome in outcomes]
+    retyped = partial(session.retyped, commands=commands_of(context))
+    outcomes = [_retyped(outcome, retyped) for outcome in outcomes]
     failed = [outcome for outcome in outcomes if outcome.verdict is Verdict.ERROR]
     warned = [outcome for outcome in outcomes if outcome.verdict is Verdict.WARNING]
     console.data(
@@ -45,12 +46,9 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _rehearsed(outcome: Outcome) -> Outcome:
-    """Return what was seen with commands that do not end up in the real AWS."""
-    from yolops.cli.console import in_rehearsal
-
-    fixed = tuple(replace(finding, fix=in_rehearsal(finding.fix)) for finding in outcome.findings)
-    return replace(outcome, findings=fixed)
+def _retyped(outcome: Outcome, retyped: Callable[[str], str]) -> Outcome:
+    """Return what was seen with commands that do not end up in another workspace or in the real AWS."""
+    return replace(outcome, findings=tuple(replace(one, fix=retyped(one.fix)) for one in outcome.findings))
 
 
 def _table(outcomes: Sequence[Outcome]) -> Table:

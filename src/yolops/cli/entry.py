@@ -61,7 +61,7 @@ def run(arguments: list[str]) -> int:
     try:
         application()(arguments, prog_name="yolops")
     except YolopsError as error:
-        print_error(error, rehearsed="--rehearsal" in arguments)
+        print_error(error)
         return error.exit_code
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)

@@ -13,7 +13,8 @@ def plan(context: typer.Context, as_json: Json = False) -> None:
     console = session.console(as_json=as_json)
     settings = session.workspace.settings()
     if settings is None:
-        console.data({"mode": "local", "empty": True}, "Local mode: there is nothing to plan; start it with: yolops up")
+        start = f"{session.command_prefix()} up"
+        console.data({"mode": "local", "empty": True}, f"Local mode: there is nothing to plan; start it with: {start}")
         return
     from yolops.cli.deployment import deployment_of, make_plan, plan_summary, plan_table
 

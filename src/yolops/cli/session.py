@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from yolops.errors import UsageError, YolopsError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from yolops.cli.console import Console
     from yolops.platform.access import Access
     from yolops.platform.outputs import Outputs
@@ -163,6 +167,23 @@ class Session:
         if self.workspace.root != Path.cwd():
             program += f" --workspace {min(os.path.relpath(self.workspace.root), str(self.workspace.root), key=len)}"
         return f"{program} --rehearsal" if self.rehearsal else program
+
+    def retyped(self, hint: str, commands: Sequence[str]) -> str:
+        """Return a hint whose commands do here what they say: what wrote it need not know where that is.
+
+        Args:
+            hint: what a person should do.
+            commands: the names of all commands. Those about the rehearsal itself are the same in one.
+        """
+        inside, outside = self.command_prefix(), replace(self, rehearsal=False).command_prefix()
+        command = re.compile(rf"(?<![\w./-])yolops (?=({'|'.join(commands)})\b)")
+        return command.sub(lambda found: f"{outside if found[1] == 'rehearsal' else inside} ", hint)
+
+
+def commands_of(context: typer.Context) -> list[str]:
+    """Return the names of all commands."""
+    root = context.find_root()
+    return root.command.list_commands(root) if isinstance(root.command, TyperGroup) else []
 
 
 def session_of(context: typer.Context) -> Session:

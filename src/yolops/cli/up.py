@@ -123,4 +123,5 @@ def _send_what_waits(session: Session, console: Console, access: Access) -> None
     waiting = send_what_waits(all_spools(session.workspace.root / RUNS), access)
     if waiting:
         runs = counted(len(waiting), "run")
-        console.note(f"sending {runs} that ended while MLflow was away; to wait for that: yolops runs sync")
+        sync = f"{session.command_prefix()} runs sync"
+        console.note(f"sending {runs} that ended while MLflow was away; to wait for that: {sync}")
