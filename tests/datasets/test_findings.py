@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import multiprocessing
+import re
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,17 @@ def test_a_defect_of_each_kind_is_found_at_every_level_that_can_see_it(code: str
         found = codes_of(builder, level)
         assert (code in found) is not (level is Level.QUICK and code in NOT_QUICK), found
     assert {path: path.read_bytes() for path in builder.root.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("code", [code for code in CODES if not code.startswith("description")])
+def test_one_of_a_thing_is_said_as_one(code: str, tmp_path: Path) -> None:
+    try:
+        found = check(read_dataset(seed(code, tmp_path / "data").root), level=Level.QUICK).findings
+    except DescriptionError as error:
+        found = (error.finding,)
+    assert [
+        one.what for one in found if re.search(r"\b1 (?:image|link|file|entrie|label|line|boxe|classe)s\b", one.what)
+    ] == []
 
 
 def test_each_kind_of_the_table_has_its_defect() -> None:

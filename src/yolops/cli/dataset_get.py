@@ -60,7 +60,8 @@ def _tell(console: Console, session: Session, into: Path, got: Got) -> None:
         kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(got.left_out.items())[:10])
         console.note(f"not unpacked, because no part of a dataset: {kinds}")
     if got.elsewhere:
-        console.warn(f"{got.elsewhere} images are not below {into}, but where the paths in its description lead")
+        images = counted(got.elsewhere, "image")
+        console.warn(f"{images} not below {into}, but where the paths in its description lead")
     console.data(
         {
             "data": str(got.data),

@@ -44,7 +44,7 @@ def split(
             write_split(plan, into, progress)
     smallest = min(plan.shares.values()) * sum(counts.images for counts in plan.counts.values())
     if plan.largest > smallest:
-        console.warn(f"{plan.largest} images belong together, more than the smallest split should get")
+        console.warn(f"{counted(plan.largest, 'image')} in one group, more than the smallest split should get")
     groups, largest = counted(plan.groups, "group"), counted(plan.largest, "image")
     said = f"{groups} of images that stay together, the largest of {largest}"
     where = [] if dry_run else [str(into.absolute() / "data.yaml")]

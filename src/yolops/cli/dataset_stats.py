@@ -68,7 +68,8 @@ def _classes(stats: Stats) -> Iterator[Table | str]:
     shown = table("class", *stats.splits, "images", *AREAS, "objects", rows=rows)
     yield _to_the_right(shown, but=1)
     if len(ranked) > MOST_CLASSES:
-        yield f"... and {len(ranked) - MOST_CLASSES} classes with fewer objects (--json lists all)"
+        more = counted(len(ranked) - MOST_CLASSES, "class", "classes")
+        yield f"... and {more} with fewer objects (--json lists all)"
 
 
 def _lines(stats: Stats) -> Iterator[str]:

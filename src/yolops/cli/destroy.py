@@ -55,7 +55,7 @@ def destroy(
 
 
 def _say_what_goes(session: Session, stake: Stake, console: Console) -> None:
-    console.note(f"{len(stake.resources)} resources will be destroyed, and with them:")
+    console.note(f"{counted(len(stake.resources), 'resource')} to be destroyed, and with them:")
     if stake.holds_runs:
         console.note(f"  runs        {_runs(session, stake)}")
     for database in stake.databases:
@@ -122,7 +122,7 @@ def _report(project: str, stake: Stake, left: list[Finding], console: Console) -
     }
     kept = "; what was kept on purpose is listed above" if len(left) > len(remaining) else ""
     unseen = sum(finding.code == "not-listed" for finding in left)
-    blind = f"; {unseen} kinds could not be looked at" if unseen else ""
+    blind = f"; {counted(unseen, 'kind')} could not be looked at" if unseen else ""
     count = "nothing" if not remaining else "one thing" if len(remaining) == 1 else f"{len(remaining)} things"
     summary = f"{count} of {project} {'are' if len(remaining) > 1 else 'is'} left{kept}{blind}"
     console.data(value, summary)

@@ -9,6 +9,7 @@ import typer
 
 from yolops.cli.session import Json, session_of
 from yolops.errors import YolopsError
+from yolops.findings import counted
 
 if TYPE_CHECKING:
     from yolops.cli.console import Console
@@ -40,13 +41,13 @@ def recover(
         for line in unclear:
             console.warn(line)
         raise YolopsError(
-            f"{len(imported)} resources were imported, {len(unclear)} could not be",
+            f"{counted(len(imported), 'resource')} imported, {len(unclear)} could not be",
             "import those by hand (terraform import ADDRESS ID), then: yolops recover",
         )
     recovery.finish()
     console.data(
         {"lock": None if lock is None else asdict(lock), "imported": [asdict(orphan) for orphan in imported]},
-        f"{len(imported)} resources were imported; go on with: {session.command_prefix()} up",
+        f"{counted(len(imported), 'resource')} imported; go on with: {session.command_prefix()} up",
     )
 
 
@@ -73,4 +74,4 @@ def _import_all(recovery: Recovery, console: Console, *, yes: bool) -> tuple[lis
                 console.note(f"imported  {orphan.address}")
             else:
                 failed[orphan.address] = f"{orphan.address}: {problem.message}"
-    return imported, [*failed.values(), "there may be more; run yolops recover again"]
+    return imported, [*failed.values(), "there may be more; recover again"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from yolops.cli.console import table
 from yolops.cli.wording import size_text
 from yolops.errors import YolopsError
+from yolops.findings import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,10 +67,10 @@ def trial_of(
 
 def trial_summary(report: Mapping[str, Any], to: str) -> str:
     """Return what a trial has found, in one line."""
-    steps = sum(len(of_part) for of_part in report["migrations"].values())
+    steps = counted(sum(len(of_part) for of_part in report["migrations"].values()), "migration")
     rows = sum(one["rows"] for one in report["tables"])
     return (
-        f"an upgrade from MLflow {report['mlflow']} to {to} works on backup {report['backup']}: {steps} migrations of "
+        f"an upgrade from MLflow {report['mlflow']} to {to} works on backup {report['backup']}: {steps} of "
         f"{len(report['tables'])} tables with {rows} rows, compared as in an upgrade"
     )
 
@@ -85,7 +86,7 @@ def trial_report(report: Mapping[str, Any]) -> list[str | Table]:
     disk = f"{size_text(report['environment_bytes'])}; {size_text(report['disk_free_bytes'])} are free beside it"
     return [
         table("table", "rows", "size", "copied and compared in", rows=rows),
-        *([f"and {len(tables) - SHOWN} tables that take less"] if len(tables) > SHOWN else []),
+        *([f"less for {counted(len(tables) - SHOWN, 'other table')}"] if len(tables) > SHOWN else []),
         f"MLflow would be away for this, and while its new server boots: {away}",
         f"room that the copies would need meanwhile: {room}",
         f"the other MLflow on the server's disk, installed in {report['install_s']:.0f} s: {disk}",

@@ -13,6 +13,7 @@ from yolops.datasets.description import SPLITS, label_of
 from yolops.datasets.examine import EMPTY_LABELS, HAS_BOM, HAS_CRLF, HAS_LABEL_FILE
 from yolops.datasets.splits import is_image
 from yolops.datasets.tally import BITS
+from yolops.findings import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -108,12 +109,12 @@ def _about_label_files(
         fix = "nothing, if it shows no object; an empty label file says so"
         yield finding("label-missing", images[index], what, fix)
     if len(missing):
-        what = f"{len(missing)} of {inside.sum()} images have no label file and count as background"
+        what = f"no label file for {len(missing)} of {counted(inside.sum(), 'image')}, so background"
         fix = f"make sure that they show no object, for example {images[missing[0]]}"
         yield finding("labels-missing", where, what, fix)
     empty = np.flatnonzero(inside & ((flags & EMPTY_LABELS) > 0))
     if len(empty):
-        what = f"{len(empty)} of {inside.sum()} images are background: their label file is empty"
+        what = f"an empty label file for {len(empty)} of {counted(inside.sum(), 'image')}, so background"
         yield finding("labels-empty", where, what, "nothing, if they show no object")
 
 

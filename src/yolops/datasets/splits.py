@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from yolops.datasets.codes import DescriptionError, finding
+from yolops.findings import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -73,17 +74,18 @@ class _Listing:
 
     def findings(self, where: str, unique: int) -> Iterator[Finding]:
         if unique < len(self.names):
-            what = f"{len(self.names) - unique} images are listed more than once and count once"
+            what = f"{counted(len(self.names) - unique, 'image')} listed more than once, which count once"
             yield finding("image-listed-twice", where, what, "list each image once")
         if self.outside:
-            what = f"{len(self.outside)} links lead out of the dataset, for example {self.outside[0]}"
+            what = f"{counted(len(self.outside), 'link')} out of the dataset, for example {self.outside[0]}"
             yield finding("link-outside", where, what, "copy what they lead to, so that the dataset is whole anywhere")
         if self.ignored:
-            what = f"{len(self.ignored)} files are passed over for their suffix, for example {self.ignored[0]}"
+            what = f"{counted(len(self.ignored), 'file')} passed over for the suffix, for example {self.ignored[0]}"
             yield finding("image-ignored", where, what, "convert them to JPEG or PNG, or take them out")
         if self.strays:
             place, entry = self.strays[0]
-            what = f"{len(self.strays)} entries climb out of the dataset by `..`, for example {entry[:80]}"
+            count = counted(len(self.strays), "entry", "entries")
+            what = f"{count} climbing out of the dataset by `..`, for example {entry[:80]}"
             yield finding("list-leads-outside", place, what, "move the images into the dataset, or correct the entries")
 
     def is_outside(self, path: str) -> bool:
