@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +74,16 @@ def test_nothing_is_restored_that_nobody_has_agreed_to(backups: Backups, fake: F
     assert typed.code == 2
     assert "answer with --yes" in typed.err
     assert "it takes the place of all runs, models, users and permissions" in typed.err
+    assert not [one for one in fake.asked if one.endpoint.endswith("/restore")]
+
+
+def test_no_is_an_answer_that_changes_nothing_and_is_no_success(backups: Backups, fake: FakeMlflow) -> None:
+    person, terminal = os.openpty()
+    os.write(person, b"n\n")
+    process = backups.start("backup", "restore", ID, stdin=terminal)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out.strip()) == (1, "")
+    assert "nothing was changed" in err
     assert not [one for one in fake.asked if one.endpoint.endswith("/restore")]
 
 

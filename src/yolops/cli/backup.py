@@ -70,7 +70,7 @@ def _restore(context: typer.Context, backup: Id, yes: Yes = False, as_json: Json
     console.note("what is there now is kept as a backup of its own; artifacts that are newer stay in the bucket")
     if not yes and not agrees(f"restore {backup}?"):
         console.note("nothing was changed")
-        return
+        raise typer.Exit(1)
     undo = followed(console, rest, begin_restore(rest, backup), f"restoring {backup}")
     seen = count(rest)
     _prove(found.counts, seen, undo.id)
