@@ -47,9 +47,13 @@ def test_a_quick_check_has_no_fingerprint_and_a_deep_one_the_usual(run: Any, bui
 
 def test_a_description_that_cannot_be_read_is_a_finding_in_json_too(run: Any, builder: Builder) -> None:
     builder.yaml.write_text("train: [")
-    result = run("check", builder.root, "--json")
-    assert result.exit_code == 1
-    assert [item["code"] for item in json.loads(result.stdout)["findings"]] == ["description-unreadable"]
+    before = Session(Workspace(builder.root), as_json=True, verbose=False)
+    for result in (
+        run("check", builder.root, "--json"),
+        CliRunner().invoke(commands(), ["check", str(builder.root)], obj=before),
+    ):
+        assert result.exit_code == 1
+        assert [item["code"] for item in json.loads(result.stdout)["findings"]] == ["description-unreadable"]
 
 
 def test_a_bad_dataset_ends_with_1_and_says_where(run: Any, builder: Builder) -> None:

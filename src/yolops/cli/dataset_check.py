@@ -47,7 +47,7 @@ def check(
     try:
         dataset = read_dataset(data)
     except DescriptionError as error:
-        if as_json:
+        if console.as_json:
             console.data({"data": str(data), "findings": [error.finding.as_dict()]})
         raise
     with console.progress("checking images") as progress:
