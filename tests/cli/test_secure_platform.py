@@ -150,7 +150,7 @@ def test_a_login_of_one_s_own_goes_before_the_administrator_s(yolops: Workplace)
     mine = {"MLFLOW_TRACKING_USERNAME": "ana", "MLFLOW_TRACKING_PASSWORD": "a password of mine"}
     assert yolops("runs", "list", **mine).code == 0
     error, hint = two_lines(yolops("runs", "list", **mine | {"MLFLOW_TRACKING_PASSWORD": "wrong"}))
-    assert "MLflow lets you not in as ana (401)" in error
+    assert "MLflow does not let you in as ana (401)" in error
     assert "yolops users password" in hint
     error, hint = two_lines(yolops("runs", "list", MLFLOW_TRACKING_USERNAME="ana"))
     assert "MLFLOW_TRACKING_USERNAME is ana, and there is no password for it" in error
@@ -160,7 +160,7 @@ def test_mlflow_s_own_file_of_credentials_counts(yolops: Workplace, tmp_path: Pa
     file = tmp_path / ".mlflow" / "credentials"
     file.parent.mkdir()
     file.write_text("[mlflow]\nmlflow_tracking_username = ana\nmlflow_tracking_password = wrong\n")
-    assert "not in as ana" in two_lines(yolops("runs", "list", HOME=str(tmp_path)))[0]
+    assert "let you in as ana" in two_lines(yolops("runs", "list", HOME=str(tmp_path)))[0]
     assert yolops("runs", "list", HOME=str(tmp_path), MLFLOW_TRACKING_PASSWORD="a password of mine").code == 0
 
 
@@ -188,7 +188,7 @@ def test_a_training_with_a_wrong_login_does_not_begin(yolops: Workplace) -> None
     wrong = {"MLFLOW_TRACKING_USERNAME": "ana", "MLFLOW_TRACKING_PASSWORD": "wrong"}
     assert yolops("dataset", "sample", "shapes").code == 0
     error, _ = two_lines(yolops("train", "shapes", "--epochs", "1", "--model", "yolo11n.yaml", **wrong))
-    assert "not in as ana (401)" in error
+    assert "let you in as ana (401)" in error
     assert not (yolops.root / "runs").exists()
 
 
@@ -246,7 +246,7 @@ def test_the_doctor_shows_no_password(yolops: Workplace) -> None:
 def test_the_doctor_tells_a_wrong_login_from_everything_else(yolops: Workplace) -> None:
     mine = {"MLFLOW_TRACKING_USERNAME": "ana", "MLFLOW_TRACKING_PASSWORD": "wrong"}
     seen = checks_of(yolops("doctor", "--json", **mine))
-    assert "not in as ana (401)" in seen["MLflow login"]["findings"][0]["what"]
+    assert "let you in as ana (401)" in seen["MLflow login"]["findings"][0]["what"]
     assert (seen["MLflow"]["verdict"], seen["backups"]["verdict"]) == ("ok", "skipped")
 
 

@@ -95,7 +95,7 @@ def test_a_password_may_come_from_stdin_and_is_not_shown_then(users: Users, serv
     assert "long enough" not in done.out + done.err
     assert server.rest("ben", "long enough a password").get("users/current")["user"]["username"] == "ben"
     assert given("password", "another long password").code == 0
-    with pytest.raises(YolopsError, match="lets you not in as ben"):
+    with pytest.raises(YolopsError, match="does not let you in as ben"):
         server.rest("ben", "long enough a password").get("users/current")
 
 
@@ -105,7 +105,7 @@ def test_a_new_user_sees_nothing_of_others_and_may_do_what_is_granted(users: Use
     root.post("registered-models/create", name="cells")
     cleo = as_(server, environment)
     assert experiment not in experiment_names(cleo)
-    with pytest.raises(YolopsError, match=r"lets cleo not do this \(403\)"):
+    with pytest.raises(YolopsError, match=r"does not let cleo do this \(403\)"):
         a_run(cleo, experiment)
 
     assert "READ experiment cells" not in users("list").out
@@ -167,13 +167,13 @@ def test_what_one_makes_is_one_s_own(users: Users, server: SecureMlflow) -> None
 
 def test_an_administrator_lets_others_in_and_nobody_else_does(users: Users) -> None:
     admin, other = added(users, "fay", "--admin"), added(users, "gus")
-    assert "MLflow lets gus not do this (403)" in refused(users("add", "hal", **other))
-    assert "MLflow lets gus not do this (403)" in refused(users("grant", "fay", "READ", "--all", **other))
+    assert "MLflow does not let gus do this (403)" in refused(users("add", "hal", **other))
+    assert "MLflow does not let gus do this (403)" in refused(users("grant", "fay", "READ", "--all", **other))
     assert users("add", "hal", **admin).code == 0
     assert users("remove", "hal", **admin).out == "hal cannot log in any more\n"
     assert "you are fay yourself" in refused(users("remove", "fay", **admin))
     assert users("remove", "gus").code == 0
-    assert "lets you not in as gus (401)" in refused(users("list", **other))
+    assert "does not let you in as gus (401)" in refused(users("list", **other))
 
 
 def test_everybody_may_change_their_own_password(users: Users, server: SecureMlflow) -> None:
@@ -183,7 +183,7 @@ def test_everybody_may_change_their_own_password(users: Users, server: SecureMlf
     new = changed.json["environment"]
     assert new["MLFLOW_TRACKING_PASSWORD"] != mine["MLFLOW_TRACKING_PASSWORD"]
     assert as_(server, new).get("users/current")["user"]["username"] == "ida"
-    assert "lets you not in as ida" in refused(users("list", **mine))
+    assert "does not let you in as ida" in refused(users("list", **mine))
 
 
 @pytest.mark.parametrize(

@@ -76,8 +76,8 @@ def test_a_thing_that_does_not_exist_is_told_from_a_server_that_fails(mlflow: Fa
 @pytest.mark.parametrize(
     ("answer", "said", "hint"),
     [
-        ((401, "You are not authenticated."), "lets you not in as nobody", "MLFLOW_TRACKING_USERNAME"),
-        ((403, {"error_code": "PERMISSION_DENIED", "message": "no"}), "not do this", "yolops users grant"),
+        ((401, "You are not authenticated."), "does not let you in as nobody", "MLFLOW_TRACKING_USERNAME"),
+        ((403, {"error_code": "PERMISSION_DENIED", "message": "no"}), "not let nobody do this", "yolops users grant"),
         ((500, "<html>Internal Server Error</html>"), "MLflow answered 500", "yolops status"),
         ((502, ["no", "object"]), "MLflow answered 502", "yolops status"),
         ((400, {"error_code": "INVALID_PARAMETER_VALUE", "message": "bad filter"}), "400: bad filter", "yolops status"),

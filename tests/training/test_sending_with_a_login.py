@@ -65,7 +65,7 @@ def test_a_run_whose_login_is_refused_waits_and_arrives_with_the_right_one(
 ) -> None:
     spool = ended(tmp_path, server.uri, "first")
     arrived, told = sent(spool, server.access(WRONG))
-    assert (arrived, told) == (False, ["MLflow lets you not in (401): the name, password or token is wrong"])
+    assert (arrived, told) == (False, ["MLflow does not let you in (401): the name, password or token is wrong"])
     assert "canary" not in "".join(path.read_text() for path in spool.directory.iterdir())
 
     arrived, _ = sent(spool, server.access())
@@ -84,7 +84,7 @@ def test_a_run_that_somebody_may_not_log_waits_for_the_permission(server: Secure
     spool = ended(tmp_path, server.uri, "of ana")
     arrived, told = sent(spool, ana)
     assert arrived is False
-    assert "not do this (403)" in told[0]
+    assert "does not let you do this (403)" in told[0]
     experiment = root.get("experiments/get-by-name", experiment_name="cells")["experiment"]["experiment_id"]
     permission = {"username": "ana", "resource_type": "experiment", "permission": "EDIT"}
     root.post("/api/3.0/mlflow/users/permissions/grant", **permission, resource_id=experiment)

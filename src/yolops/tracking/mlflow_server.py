@@ -37,11 +37,11 @@ _FINAL = frozenset(
         "RESOURCE_DOES_NOT_EXIST",
     }
 )
-_WRONG = "MLflow lets you not in (401): the name, password or token is wrong"
+_WRONG = "MLflow does not let you in (401): the name, password or token is wrong"
 _NOT_LET_IN = {
     "CUSTOMER_UNAUTHORIZED": _WRONG,
     "UNAUTHENTICATED": _WRONG,
-    "PERMISSION_DENIED": "MLflow lets you not do this (403): ask an administrator for the permission",
+    "PERMISSION_DENIED": "MLflow does not let you do this (403): ask an administrator for the permission",
 }
 _STATUS = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED"}
 _UNKNOWN = "CERTIFICATE_VERIFY_FAILED"

@@ -141,13 +141,13 @@ class MlflowRest:
             return ExistsError(message, "choose another name")
         if error.code == 401:
             return LoginError(
-                f"{self.base}: MLflow lets you not in as {self.credentials.who} (401)",
+                f"{self.base}: MLflow does not let you in as {self.credentials.who} (401)",
                 "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD; an administrator gives you a new password: "
                 "yolops users password NAME",
             )
         if error.code == 403:
             return YolopsError(
-                f"{self.base}: MLflow lets {self.credentials.who} not do this (403)",
+                f"{self.base}: MLflow does not let {self.credentials.who} do this (403)",
                 "ask an administrator for the permission (yolops users grant); managed MLflow asks for "
                 "sagemaker-mlflow permissions",
             )
