@@ -194,10 +194,11 @@ def test_an_interrupt_that_a_library_swallows_is_raised_again_at_the_next_step()
     assert result.stdout == "again\n"
 
 
-def test_a_mistyped_argument_is_said_before_the_images_are_read(type_in: TypeIn, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["train", "tune"])
+def test_a_mistyped_argument_is_said_before_the_images_are_read(type_in: TypeIn, tmp_path: Path, command: str) -> None:
     assert type_in("dataset", "sample", "--images", "4", "2", "2").code == 0
     (tmp_path / "shapes/images/train/0000.jpg").write_bytes(b"damaged")
-    shown = type_in("train", "shapes", "--epoks", "3")
+    shown = type_in(command, "shapes", "--epoks", "3", "--optimizer", "SGD")
     assert (shown.code, shown.out) == (2, "")
     assert shown.err.splitlines()[0] == "error: --epoks is no argument of the trainer (did you mean --epochs?)"
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 A_DAY_S = 24 * 3600
 DEFAULT_MODEL = "yolo11n.pt"
+IMAGE_HELP = "an image in ECR with all packages, or a tag in the platform's repository."
+MAX_WAIT_HELP = "The same with all waiting for spot; twice --max-run if not given."
 DATA_HELP = "The data.yaml, the directory it is in, or a version as `dataset pull` takes it: NAME@VERSION."
 # Typer hands on what it does not know; the trainer checks it.
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -50,14 +52,14 @@ def train(
     on: Annotated[Where, typer.Option(help="Train here, or in a training job of the platform in AWS.")] = Where.HERE,
     instance_type: Annotated[str, typer.Option(help="Of the job; that of terraform.tfvars if not given.")] = "",
     instance_count: Annotated[int, typer.Option(min=1, help="Of the job: 1, since ultralytics takes no more.")] = 1,
-    image: Annotated[str, typer.Option(help="Of the job: an image in ECR with all packages, or a tag of ours.")] = "",
+    image: Annotated[str, typer.Option(help=f"Of the job: {IMAGE_HELP}")] = "",
     spot: Annotated[
         bool | None, typer.Option("--spot/--no-spot", help="Run the job on spot instances; it goes on by itself.")
     ] = None,
     max_run: Annotated[
         int | None, typer.Option(metavar="SECONDS", help="How long the job may run; a day if not given.")
     ] = None,
-    max_wait: Annotated[int, typer.Option(metavar="SECONDS", help="The same with all waiting for spot.")] = 0,
+    max_wait: Annotated[int, typer.Option(metavar="SECONDS", help=MAX_WAIT_HELP, show_default=False)] = 0,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the job; Ctrl-C leaves it running.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the job, and what stands against it.")] = False,
     resume: Annotated[str, typer.Option(help="Go on with a stopped run: last, its name or ID, or its last.pt.")] = "",

@@ -41,13 +41,22 @@ def train(session: Session, console: Console, request: TrainRequest) -> TrainedR
     if request.register_as:
         check_name("--register-as", request.register_as)
         check_alias("--alias", request.alias)
-    if not is_version(request.data):
-        read_dataset(Path(request.data))  # a wrong path and a mistyped argument are said before all images are read
-    trainer_of(session).check(request.arguments, request.model)
+    check_first(session, request.data, request.arguments, request.model)
     dataset, report = named_dataset(session, console, request.data)
     data = str(dataset.source) if is_version(request.data) else request.data
     request = replace(request, data=data, experiment=request.experiment or dataset.source.parent.name)
     return TrainingSession(parts_of(session, console)).train(request, dataset, report)
+
+
+def check_first(session: Session, data: str, arguments: Mapping[str, object], model: str) -> None:
+    """Refuse a wrong path and a mistyped argument before all images are read.
+
+    Raises:
+        YolopsError: there is no such dataset, or an argument cannot be.
+    """
+    if not is_version(data):
+        read_dataset(Path(data))
+    trainer_of(session).check(arguments, model)
 
 
 def resume(session: Session, console: Console, which: str, arguments: Mapping[str, object]) -> TrainedRun:

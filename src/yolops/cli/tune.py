@@ -10,11 +10,13 @@ import typer
 
 from yolops.cli.dataset_named import is_version, named_as
 from yolops.cli.session import Json, Session, session_of
-from yolops.cli.train import A_DAY_S, DATA_HELP, DEFAULT_MODEL, Where, typed_options
+from yolops.cli.train import A_DAY_S, DATA_HELP, DEFAULT_MODEL, IMAGE_HELP, MAX_WAIT_HELP, Where, heard, typed_options
 from yolops.cli.tune_display import MOST_ARGUMENTS, found_lines, train_line
 from yolops.errors import UsageError, YolopsError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from yolops.cli.console import Console
     from yolops.training.tune_directory import TuneRequest
     from yolops.training.tuning import Searched, TuningSession
@@ -52,12 +54,12 @@ def tune(
     on: Annotated[Where, typer.Option(help="Train here, or let SageMaker's tuner search in AWS.")] = Where.HERE,
     parallel: Annotated[int, typer.Option(min=1, help="How many trials side by side in SageMaker.")] = 1,
     instance_type: Annotated[str, typer.Option(help="Of the jobs; that of terraform.tfvars if not given.")] = "",
-    image: Annotated[str, typer.Option(help="Of the jobs: an image in ECR with all packages, or a tag of ours.")] = "",
+    image: Annotated[str, typer.Option(help=f"Of the jobs: {IMAGE_HELP}")] = "",
     spot: Annotated[
         bool, typer.Option("--spot", help="Run the jobs on spot instances; they go on by themselves.")
     ] = False,
     max_run: Annotated[int, typer.Option(metavar="SECONDS", help="How long each job may run.")] = A_DAY_S,
-    max_wait: Annotated[int, typer.Option(metavar="SECONDS", help="The same with all waiting for spot.")] = 0,
+    max_wait: Annotated[int, typer.Option(metavar="SECONDS", help=MAX_WAIT_HELP, show_default=False)] = 0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show the search, and what stands against it.")
     ] = False,
@@ -69,12 +71,13 @@ def tune(
     from yolops.training.search_space import DEFAULT_SPACE
     from yolops.training.tune_directory import TuneRequest
 
-    session = session_of(context)
+    arguments = parse_arguments(context.args)
+    session = heard(session_of(context), arguments)
     console = session.console(as_json=as_json)
     for option in typed_options(context, JOB_OPTIONS) if on is Where.HERE else ():
         raise UsageError(f"{option}: is about jobs in SageMaker", "add --on sagemaker, or leave it out")
     if resume:
-        _refuse_beside_resume(context)
+        _refuse_beside_resume(context, arguments)
         if on is Where.SAGEMAKER:
             from yolops.cli import tune_in_sagemaker
 
@@ -95,7 +98,7 @@ def tune(
             metric=metric,
             trials=trials or DEFAULT_TRIALS,
             seed=seed,
-            arguments={**parse_arguments(context.args), "seed": seed},
+            arguments={**arguments, "seed": seed},
         )
         check_name("--name", request.name)
         request = _with_optimizer(console, request)
@@ -111,8 +114,9 @@ def tune(
 
 
 def _search(session: Session, console: Console, request: TuneRequest) -> Searched:
-    from yolops.cli.training import named_dataset
+    from yolops.cli.training import check_first, named_dataset
 
+    check_first(session, request.data, request.arguments, request.model)
     dataset, report = named_dataset(session, console, request.data)
     data = str(dataset.source) if is_version(request.data) else request.data
     request = replace(request, data=data, experiment=request.experiment or dataset.source.parent.name)
@@ -180,8 +184,8 @@ def _show(session: Session, console: Console, searched: Searched) -> None:
         raise YolopsError("the search is done, but MLflow does not have all of it", "nothing is lost: yolops runs sync")
 
 
-def _refuse_beside_resume(context: typer.Context) -> None:
+def _refuse_beside_resume(context: typer.Context, arguments: Mapping[str, object]) -> None:
     """A search goes on as what it began: its trials are compared with those before."""
     given = ("data", "space", "metric", "model", "seed", "experiment", "name", *JOB_OPTIONS)
-    if context.args or any(typed_options(context, given)):
+    if arguments or any(typed_options(context, given)):
         raise UsageError("--resume: a search goes on as it began, so only --trials can be given", "leave the rest out")
