@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -216,3 +217,29 @@ def test_status_is_about_the_server_that_was_named(type_in: TypeIn) -> None:
     away = type_in("--tracking-uri", mlflow.uri, "status")
     assert (away.code, away.out) == (1, "")
     assert away.err.startswith(f"error: {mlflow.uri}: no answer from MLflow (Connection refused)")
+
+
+def test_a_version_whose_tag_is_no_number_is_shown_as_it_is(type_in: TypeIn) -> None:
+    version = {"name": "cells", "version": "1", "creation_timestamp": 1, "tags": [{"key": "mAP50", "value": "not yet"}]}
+    with serving() as mlflow:
+        model = {"name": "cells", "last_updated_timestamp": 1}
+        mlflow.will_answer("registered-models/get", {"registered_model": model})
+        mlflow.will_answer("model-versions/search", {"model_versions": [version]})
+        shown = type_in("--tracking-uri", mlflow.uri, "models", "show", "cells")
+    assert (shown.code, shown.err) == (0, "")
+    assert "not yet" in shown.out
+    assert 'mlflow.pyfunc.load_model("models:/cells/1")' in shown.out
+
+
+def test_the_list_of_runs_fits_on_a_terminal_of_80_columns(type_in: TypeIn) -> None:
+    ended = int(time.time() * 1000)
+    info = {"run_id": "a" * 32, "run_name": "yolo11n-2", "experiment_id": "1", "status": "FINISHED"}
+    metrics = [{"key": f"best/{name}", "value": 0.98765} for name in ("mAP50", "mAP50-95")]
+    run = {"info": {**info, "start_time": ended - 197_000, "end_time": ended}, "data": {"metrics": metrics}}
+    with serving() as mlflow:
+        mlflow.will_answer("experiments/search", {"experiments": [{"experiment_id": "1", "name": "cells"}]})
+        mlflow.will_answer("runs/search", {"runs": [run]})
+        shown = type_in("--tracking-uri", mlflow.uri, "runs", "list")
+    assert shown.code == 0, shown.err
+    assert "197 s" in shown.out
+    assert max(map(len, shown.out.splitlines())) <= 80

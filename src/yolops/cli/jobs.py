@@ -11,7 +11,7 @@ import typer
 
 from yolops.cli.group import group
 from yolops.cli.session import Json, Session, session_of
-from yolops.cli.wording import minute
+from yolops.cli.wording import brief, minute
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ def _list(context: typer.Context, most: Most = 20, as_json: Json = False) -> Non
 
     session = session_of(context)
     jobs = _jobs(session).newest(most)
-    rows = [(job.name, _status(job), minute(job.created), _took(job), job.instance_type, _spot(job)) for job in jobs]
+    rows = [(job.name, _status(job), brief(job.created), _took(job), job.instance_type, _spot(job)) for job in jobs]
     shown = table("job", "status", "started", "took", "instance", "spot", rows=rows) if rows else "no training jobs yet"
     session.console(as_json=as_json).data([job.as_dict() for job in jobs], shown)
 

@@ -53,7 +53,7 @@ def _show(
         (
             version.version,
             ", ".join(version.aliases),
-            *(float(version.tags[metric]) if metric in version.tags else None for metric in ("mAP50", "mAP50-95")),
+            *(_reached(version.tags.get(metric)) for metric in ("mAP50", "mAP50-95")),
             minute(version.created),
             version.run_id[:8],
         )
@@ -66,3 +66,11 @@ def _show(
         table("version", "aliases", "mAP50", "mAP50-95", "created", "run", rows=rows),
         f'\nload it: mlflow.pyfunc.load_model("{best_known.uri}")' if best_known else "\nit has no version yet",
     )
+
+
+def _reached(tag: str | None) -> float | str | None:
+    """Return what a tag says; anybody may give a version such a tag, and it need not be a number."""
+    try:
+        return None if tag is None else float(tag)
+    except ValueError:
+        return tag

@@ -9,7 +9,7 @@ import typer
 
 from yolops.cli.group import group
 from yolops.cli.session import Json, session_of
-from yolops.cli.wording import minute
+from yolops.cli.wording import brief
 
 SHOWN_METRICS = ("best/mAP50", "best/mAP50-95")
 
@@ -36,7 +36,7 @@ def _list(
             run.name,
             run.experiment,
             run.status,
-            minute(run.started),
+            brief(run.started),
             "-" if run.seconds is None else f"{run.seconds:.0f} s",
             *(run.metrics.get(name) for name in SHOWN_METRICS),
             run.run_id[:8],

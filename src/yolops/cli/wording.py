@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from datetime import datetime
 
 
 def size_text(size: float) -> str:
@@ -16,3 +13,9 @@ def size_text(size: float) -> str:
 def minute(moment: datetime) -> str:
     """Return date and time, here, to the minute."""
     return f"{moment.astimezone():%Y-%m-%d %H:%M}"
+
+
+def brief(moment: datetime, now: datetime | None = None) -> str:
+    """Return day and time, here, for a table that shall fit on a screen; of another year the date, as `ls -l` does."""
+    here, today = moment.astimezone(), (now or datetime.now().astimezone()).astimezone()
+    return f"{here:%m-%d %H:%M}" if here.year == today.year else f"{here:%Y-%m-%d}"
