@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from yolops.datasets.all_images import Images
 from yolops.datasets.balance import about_balance
 from yolops.datasets.contents import about_label_directories, about_names, about_splits
 from yolops.datasets.description import SPLITS
-from yolops.datasets.examine import IS_HASHED, Portion, examine, images_and_splits, side_by_side, tasks_of
 from yolops.datasets.fingerprint import fingerprint_of
 from yolops.datasets.images import Level
 from yolops.datasets.report import Counts, Report
 from yolops.datasets.tally import Collected, Tally
-from yolops.datasets.twins import Twins
+from yolops.datasets.twins import about_twins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from yolops.datasets.description import Dataset
+    from yolops.datasets.examine import Content
 
 
 def check(
@@ -42,28 +39,22 @@ def check(
     Raises:
         YolopsError: a process that reads images was ended from outside.
     """
-    images, membership = images_and_splits(dataset)
-    collected = Collected()
+    images = Images(dataset, level)
+    collected, tally = Collected(), Tally.empty(len(dataset.names))
     collected.extend(dataset.findings)
-    collected.extend(about_names(images))
-    collected.extend(about_label_directories(images))
-    tally = Tally.empty(len(dataset.names))
-    rows = _Rows(len(images), level)
-    work = partial(examine, classes=len(dataset.names), level=level)
-    # Closed at once when something ends the loop early, so that no process goes on.
-    with closing(side_by_side(work, tasks_of(images, membership, level), len(images), level)) as portions:
-        for portion in portions:
-            rows.add(portion)
-            tally.add(portion.tally)
-            collected.merge(portion.findings)
-            if progress:
-                progress(rows.done, len(images))
-    collected.extend(about_splits(dataset, images, membership, rows.flags, tally))
+    collected.extend(about_names(images.paths))
+    collected.extend(about_label_directories(images.paths))
+
+    def add(_: int, portion: tuple[Tally, Collected]) -> None:
+        tally.add(portion[0])
+        collected.merge(portion[1])
+
+    images.read(_sum_up, add, progress)
+    collected.extend(about_splits(dataset, images, tally))
     collected.extend(about_balance(dataset, tally))
-    hashed = (rows.flags & IS_HASHED) > 0
-    collected.extend(Twins(images, membership, rows.digests[:, 0], hashed, rows.thumbnails).findings())
+    collected.extend(about_twins(images))
     splits = {split: _count(len(members), SPLITS.index(split), tally) for split, members in dataset.splits.items()}
-    mark = "" if level is Level.QUICK else fingerprint_of(dataset, images, membership, rows.digests, hashed)
+    mark = "" if level is Level.QUICK else fingerprint_of(dataset, images)
     return Report(
         dataset.source,
         dataset.names,
@@ -74,23 +65,10 @@ def check(
     )
 
 
-class _Rows:
-    """What is known of each image, in arrays: about 140 bytes for each."""
-
-    def __init__(self, count: int, level: Level) -> None:
-        deep = 0 if level is Level.QUICK else count
-        self.digests = np.empty((deep, 2, 32), np.uint8)
-        self.thumbnails = np.empty((deep, 72), np.uint8)
-        self.flags = np.empty(count, np.uint8)
-        self.done = 0
-
-    def add(self, portion: Portion) -> None:
-        end = self.done + len(portion.flags)
-        self.flags[self.done : end] = portion.flags
-        if len(self.digests):
-            self.digests[self.done : end] = portion.digests
-            self.thumbnails[self.done : end] = portion.thumbnails
-        self.done = end
+def _sum_up(content: Content) -> tuple[Tally, Collected]:
+    tally = Tally.empty(content.classes)
+    tally.count(content.boxes, content.owner, content.membership)
+    return tally, content.findings
 
 
 def _count(images: int, index: int, tally: Tally) -> Counts:

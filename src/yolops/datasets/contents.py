@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from yolops.datasets.all_images import Images
     from yolops.datasets.description import Dataset
     from yolops.datasets.tally import Tally
     from yolops.findings import Finding
@@ -28,16 +29,12 @@ if TYPE_CHECKING:
 NOT_LABELS = frozenset({"classes.txt", "notes.txt", "readme.txt"})
 
 
-def about_splits(
-    dataset: Dataset, images: Sequence[str], membership: NDArray[np.uint8], flags: NDArray[np.uint8], tally: Tally
-) -> Iterator[Finding]:
+def about_splits(dataset: Dataset, images: Images, tally: Tally) -> Iterator[Finding]:
     """Say which splits are empty or without labels, and which labels are missing or oddly written.
 
     Args:
         dataset: the dataset.
-        images: the paths of all its images.
-        membership: of each, the bits of the splits it is in.
-        flags: of each, the flags of `examine`.
+        images: all its images, read.
         tally: what was counted.
     """
     for split, members in dataset.splits.items():
@@ -50,15 +47,15 @@ def about_splits(
             code = "train-without-labels" if split == "train" else "split-without-labels"
             fix = f"put the labels where they are looked for: {label_of(members.names[0])}"
             yield finding(code, where, "no image of this split has a box", fix)
-        inside = (membership & BITS[split]) > 0
-        yield from _about_label_files(where, images, inside, flags)
+        inside = (images.membership & BITS[split]) > 0
+        yield from _about_label_files(where, images.paths, inside, images.flags)
     for flag, code, written in (
         (HAS_BOM, "label-bom", "begin with a byte-order mark"),
         (HAS_CRLF, "label-crlf", "have Windows line ends"),
     ):
-        written_so = np.flatnonzero(flags & flag)
+        written_so = np.flatnonzero(images.flags & flag)
         if len(written_so):
-            what = f"{len(written_so)} label files {written}, for example {label_of(images[written_so[0]])}"
+            what = f"{len(written_so)} label files {written}, for example {label_of(images.paths[written_so[0]])}"
             yield finding(code, str(dataset.source), what, "nothing: they are read")
 
 

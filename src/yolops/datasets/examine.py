@@ -1,22 +1,11 @@
-"""Reading the images of a dataset with their labels, each file once, in portions and in several processes.
-
-Not in threads: much of the work for a small file is Python's own, and only one thread of a process does that at a
-time. A portion of some hundred images comes back as a few arrays and what is wrong, so that neither the way between
-processes nor the memory of a million images costs much.
-"""
+"""Reading some images of a dataset with their labels, each file once."""
 
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import os
-import signal
-from collections import deque
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from itertools import chain, islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,17 +15,13 @@ from yolops.datasets.codes import finding
 from yolops.datasets.description import label_of
 from yolops.datasets.images import Level, Looked, look, quiet_decoding
 from yolops.datasets.likeness import THUMBNAIL_BYTES
-from yolops.datasets.splits import ImagePaths
-from yolops.datasets.tally import BITS, Collected, Tally
-from yolops.errors import YolopsError
+from yolops.datasets.tally import Collected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-    from concurrent.futures import Future
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from yolops.datasets.description import Dataset
     from yolops.findings import Finding
 
 # The largest label file of COCO has 100 lines, of a dense aerial photograph some thousands.
@@ -44,14 +29,9 @@ MAX_LABEL_BYTES = 16 * 1024 * 1024
 # More than nearly all label files have, and little to make room for.
 _LABEL_BLOCK, _LARGE_BLOCK = 8 * 1024, 1024 * 1024
 DIGEST_BYTES = 32
-# Images in a portion: enough for arrays to pay, and so few that at the end no process waits long for another.
-PORTION = {Level.QUICK: 256, Level.DEFAULT: 64, Level.DEEP: 64}
-# Up to this many images, starting processes takes longer than it saves.
-ALONE = {Level.QUICK: 4096, Level.DEFAULT: 512, Level.DEEP: 256}
-# Flags of `Portion.flags`.
+# Flags of `Content.flags`.
 HAS_LABEL_FILE, EMPTY_LABELS, HAS_BOM, HAS_CRLF, IS_HASHED = 1, 2, 4, 8, 16
 _EMPTY_HASH = hashlib.sha256(b"").digest()
-Summary = TypeVar("Summary")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,37 +48,24 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Portion:
-    """What is known of a portion of images after they and their labels were read.
+class Content:
+    """All that was read of a portion of images.
 
     Attributes:
+        membership: as in `Task`.
+        classes: how many classes the dataset has.
+        looked: what each image is.
         digests: shape (n, 2, 32), uint8: the SHA-256 of the image's bytes and of its canonical label bytes; none of
             either when the level is `QUICK`.
         thumbnails: shape (n, 72), uint8, zeros for what could not be decoded; none when the level is `QUICK`.
         flags: shape (n,), uint8: see above.
-        tally: what was counted.
-        findings: what is wrong, in the order of the images.
-    """
-
-    digests: NDArray[np.uint8]
-    thumbnails: NDArray[np.uint8]
-    flags: NDArray[np.uint8]
-    tally: Tally
-    findings: Collected
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """All that was read of a portion of images, before it is summed up.
-
-    Attributes:
-        looked: what each image is.
-        digests, thumbnails, flags: as in `Portion`.
         boxes: shape (m, 5), float64: class, centre x, centre y, width, height; in fractions of the image.
         owner: shape (m,): the image of each box, by its place in the portion.
         findings: what is wrong, in the order of the images.
     """
 
+    membership: NDArray[np.uint8]
+    classes: int
     looked: Sequence[Looked]
     digests: NDArray[np.uint8]
     thumbnails: NDArray[np.uint8]
@@ -106,34 +73,6 @@ class Content:
     boxes: NDArray[np.float64]
     owner: NDArray[np.intp]
     findings: Collected
-
-
-def examine(task: Task, *, classes: int, level: Level) -> Portion:
-    """Read a portion of images and their labels, for a check."""
-    content = read_portion(task, classes=classes, level=level)
-    tally = Tally.empty(classes)
-    tally.count(content.boxes, content.owner, task.membership)
-    return Portion(content.digests, content.thumbnails, content.flags, tally, content.findings)
-
-
-def images_and_splits(dataset: Dataset) -> tuple[Sequence[str], NDArray[np.uint8]]:
-    """Return all images of a dataset, sorted and each once, and of each the bits of the splits it is in."""
-    images = ImagePaths(chain.from_iterable(members.names for members in dataset.splits.values())).names
-    membership = np.zeros(len(images), np.uint8)
-    for split, members in dataset.splits.items():
-        position = 0
-        for name in members.names:  # both are sorted, so one walk finds them
-            while images[position] != name:
-                position += 1
-            membership[position] |= BITS[split]
-    return images, membership
-
-
-def tasks_of(images: Sequence[str], membership: NDArray[np.uint8], level: Level) -> Iterator[Task]:
-    """Cut images into portions."""
-    portion = PORTION[level]
-    for start in range(0, len(images), portion):
-        yield Task(images[start : start + portion], membership[start : start + portion])
 
 
 def read_portion(task: Task, *, classes: int, level: Level) -> Content:
@@ -165,6 +104,8 @@ def read_portion(task: Task, *, classes: int, level: Level) -> Content:
     for index in sorted(found):
         collected.extend(found[index])
     return Content(
+        task.membership,
+        classes,
         looked,
         np.frombuffer(digests, np.uint8).reshape(-1, 2, DIGEST_BYTES),
         np.frombuffer(thumbnails, np.uint8).reshape(-1, THUMBNAIL_BYTES),
@@ -173,56 +114,6 @@ def read_portion(task: Task, *, classes: int, level: Level) -> Content:
         owner,
         collected,
     )
-
-
-def side_by_side(
-    work: Callable[[Task], Summary], tasks: Iterable[Task], images: int, level: Level
-) -> Generator[Summary]:
-    """Have portions read in as many processes as there are processors.
-
-    Args:
-        work: what reads a portion and sums it up; it is sent to other processes.
-        tasks: the portions; read as they are needed.
-        images: how many images there are in all of them.
-        level: how closely it looks, which decides from how many images on processes pay.
-
-    Yields:
-        What is known of each portion, in the order given.
-
-    Raises:
-        YolopsError: a process was killed, or a decoder crashed it.
-    """
-    if images <= ALONE[level]:
-        yield from map(work, tasks)
-        return
-    processes = os.cpu_count() or 1
-    others = set(multiprocessing.active_children())
-    # Not forked: a progress bar's thread may hold a lock at that moment, which its copy would never get.
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _leave_ctrl_c_to_the_parent)
-    waiting: deque[Future[Summary]] = deque()
-    rest = iter(tasks)
-    try:
-        while True:
-            waiting.extend(pool.submit(work, task) for task in islice(rest, 3 * processes - len(waiting)))
-            if not waiting:
-                break
-            yield waiting.popleft().result()
-    except BrokenProcessPool as error:
-        raise YolopsError(
-            "a process that reads images was ended from outside: the memory may be full, or a decoder crashed",
-            "free memory, or find the image with --quick, which decodes none",
-        ) from error
-    except BaseException:
-        # Ctrl-C does not wait until they have done what they were given.
-        for process in set(multiprocessing.active_children()) - others:
-            process.kill()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _leave_ctrl_c_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _read(images: Sequence[str], found: dict[int, list[Finding]]) -> tuple[list[bytes], NDArray[np.uint8]]:

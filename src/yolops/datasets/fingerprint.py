@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from yolops.datasets.all_images import Images
     from yolops.datasets.description import Dataset
 
 # Changes when what is hashed, or how, changes.
@@ -55,29 +56,20 @@ def fingerprint(names: Sequence[str], entries: Iterable[Entry]) -> str:
     return _total(names, sorted(_fields(entry) for entry in entries))
 
 
-def fingerprint_of(
-    dataset: Dataset,
-    images: Sequence[str],
-    membership: NDArray[np.uint8],
-    digests: NDArray[np.uint8],
-    hashed: NDArray[np.bool_],
-) -> str:
+def fingerprint_of(dataset: Dataset, images: Images) -> str:
     """Return the fingerprint of a dataset of any size from arrays, without an object for each image.
 
     Args:
         dataset: the dataset.
-        images: the paths of all its images.
-        membership: of each, the bits of the splits it is in.
-        digests: shape (n, 2, 32): SHA-256 of the image's bytes, and of its canonical label bytes.
-        hashed: whether the image could be read.
+        images: all its images, read.
     """
-    root = f"{dataset.root}/"
+    root, hashed = f"{dataset.root}/", images.hashed
 
     def fields() -> Iterator[tuple[bytes, ...]]:
         for split in sorted(dataset.splits):
-            rows = np.flatnonzero(membership & BITS[split])
-            for name, same in groupby(_in_order(images, rows, root), key=itemgetter(0)):
-                for pair in sorted(_hex(digests[row], hashed=bool(hashed[row])) for _, row in same):
+            rows = np.flatnonzero(images.membership & BITS[split])
+            for name, same in groupby(_in_order(images.paths, rows, root), key=itemgetter(0)):
+                for pair in sorted(_hex(images.digests[row], hashed=bool(hashed[row])) for _, row in same):
                     yield split.encode(), name, *pair
 
     return _total(dataset.names, fields())

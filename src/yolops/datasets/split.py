@@ -7,16 +7,14 @@ in which a directory is listed, or on the machine. (A pattern of names, and the 
 from __future__ import annotations
 
 import shutil
-from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from yolops.datasets.all_images import Images
 from yolops.datasets.description import SPLITS, label_file, label_path, write_description
-from yolops.datasets.examine import IS_HASHED, images_and_splits, read_portion, side_by_side, tasks_of
 from yolops.datasets.families import Families, join_alike, join_equal, join_named
 from yolops.datasets.fingerprint import shared_name
 from yolops.datasets.images import Level
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from yolops.datasets.description import Dataset
-    from yolops.datasets.examine import Task
+    from yolops.datasets.examine import Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,40 +100,28 @@ def plan_split(
             splits, or a process that reads images was ended from outside.
     """
     shares = _shares(ratios)
-    images, seen = _read(dataset, progress)
-    families = Families(len(images))
-    join_equal(families, seen.digests, seen.hashed)
-    join_alike(families, seen.thumbnails)
-    join_named(families, [shared_name(image, f"{dataset.root}/") for image in images], group_by)
-    groups, group = _groups(families, seen)
+    images = Images(dataset, Level.DEFAULT)
+    objects = _Objects(len(dataset.names), [])
+    images.read(_sum_up, objects.add, progress)
+    if not images.hashed.all():
+        missing = images.paths[int(np.flatnonzero(~images.hashed)[0])]
+        raise YolopsError(f"{missing}: cannot be read", "see what else is wrong: yolops dataset check")
+    families = Families(len(images.paths))
+    join_equal(families, images.digests[:, 0], images.hashed)
+    join_alike(families, images.thumbnails)
+    join_named(families, [shared_name(image, f"{dataset.root}/") for image in images.paths], group_by)
+    groups, group = _groups(families, images.digests[:, 0], objects)
     if len(groups.sizes) < len(shares):
-        what = f"{len(images)} images are {len(groups.sizes)} groups that must stay together, for {len(shares)} splits"
+        what = f"{len(group)} images are {len(groups.sizes)} groups that must stay together, for {len(shares)} splits"
         raise YolopsError(f"{dataset.source}: {what}", "add other images, or ask for fewer splits")
     chosen = stratify(groups, list(shares.values()), seed)[group]
     splits = {
-        split: ImagePaths(images[row] for row in np.flatnonzero(chosen == index).tolist())
+        split: ImagePaths(images.paths[row] for row in np.flatnonzero(chosen == index).tolist())
         for index, split in enumerate(shares)
     }
-    counts = {split: seen.counts(chosen == index) for index, split in enumerate(shares)}
+    counts = {split: objects.counts(chosen == index) for index, split in enumerate(shares)}
     divided = replace(dataset, splits=MappingProxyType(splits))
     return Plan(divided, shares, MappingProxyType(counts), len(groups.sizes), int(groups.sizes.max()))
-
-
-def _read(dataset: Dataset, progress: Callable[[int, int], None] | None) -> tuple[Sequence[str], _Seen]:
-    """Return all images of a dataset, and what is known of each."""
-    images, membership = images_and_splits(dataset)
-    seen = _Seen.empty(len(images), len(dataset.names))
-    work = partial(_digest, classes=len(dataset.names))
-    tasks = tasks_of(images, membership, Level.DEFAULT)
-    with closing(side_by_side(work, tasks, len(images), Level.DEFAULT)) as portions:
-        for portion in portions:
-            seen.add(portion)
-            if progress:
-                progress(seen.done, len(images))
-    if not seen.hashed.all():
-        missing = images[int(np.flatnonzero(~seen.hashed)[0])]
-        raise YolopsError(f"{missing}: cannot be read", "see what else is wrong: yolops dataset check")
-    return images, seen
 
 
 def write_split(plan: Plan, target: Path, progress: Callable[[int, int], None] | None = None) -> Path:
@@ -181,84 +167,54 @@ def check_target(target: Path, dataset: Dataset) -> None:
             raise YolopsError(f"{target}: is among the images of the dataset", "give a directory outside of it")
 
 
-@dataclass(frozen=True, slots=True)
-class _Digest:
-    """What a portion of images comes to: `number` of object `owner` counts `count` times."""
-
-    digests: NDArray[np.uint8]
-    thumbnails: NDArray[np.uint8]
-    hashed: NDArray[np.bool_]
-    owner: NDArray[np.int64]
-    number: NDArray[np.int64]
-    count: NDArray[np.int64]
-
-
-def _digest(task: Task, *, classes: int) -> _Digest:
-    content = read_portion(task, classes=classes, level=Level.DEFAULT)
-    pairs = content.owner * classes + content.boxes[:, 0].astype(np.int64)
+def _sum_up(content: Content) -> NDArray[np.int64]:
+    """Return image, class and how many objects, shape (3, m)."""
+    pairs = content.owner * content.classes + content.boxes[:, 0].astype(np.int64)
     found, count = np.unique(pairs, return_counts=True)
-    hashed = (content.flags & IS_HASHED) > 0
-    return _Digest(content.digests[:, 0], content.thumbnails, hashed, found // classes, found % classes, count)
+    return np.stack([found // content.classes, found % content.classes, count])
 
 
-@dataclass(slots=True)
-class _Seen:
-    """What is known of all images, in arrays: about 110 bytes for each and 24 for each class that it shows."""
+@dataclass(frozen=True, slots=True)
+class _Objects:
+    """How many objects of which class are in which image: 24 bytes for each class that an image shows."""
 
     classes: int
-    digests: NDArray[np.uint8]
-    thumbnails: NDArray[np.uint8]
-    hashed: NDArray[np.bool_]
-    objects: list[NDArray[np.int64]]
-    done: int = 0
+    parts: list[NDArray[np.int64]]
 
-    @classmethod
-    def empty(cls, images: int, classes: int) -> _Seen:
-        return cls(
-            classes, np.empty((images, 32), np.uint8), np.empty((images, 72), np.uint8), np.empty(images, np.bool_), []
-        )
+    def add(self, first: int, part: NDArray[np.int64]) -> None:
+        part[0] += first
+        self.parts.append(part)
 
-    def add(self, portion: _Digest) -> None:
-        end = self.done + len(portion.hashed)
-        for whole, part in (
-            (self.digests, portion.digests),
-            (self.thumbnails, portion.thumbnails),
-            (self.hashed, portion.hashed),
-        ):
-            whole[self.done : end] = part
-        self.objects.append(np.stack([portion.owner + self.done, portion.number, portion.count]))
-        self.done = end
-
-    def all_objects(self) -> NDArray[np.int64]:
+    def all(self) -> NDArray[np.int64]:
         """Return image, class and how many objects, shape (3, m)."""
-        return np.concatenate([np.empty((3, 0), np.int64), *self.objects], axis=1)
+        return np.concatenate([np.empty((3, 0), np.int64), *self.parts], axis=1)
 
     def counts(self, inside: NDArray[np.bool_]) -> Counts:
-        owner, number, count = self.all_objects()
+        owner, number, count = self.all()
         here = inside[owner]
         per_class = np.bincount(number[here], count[here], self.classes).astype(int).tolist()
         images, labelled = int(inside.sum()), len(np.unique(owner[here]))
         return Counts(images, labelled, images - labelled, sum(per_class), tuple(per_class))
 
 
-def _groups(families: Families, seen: _Seen) -> tuple[Groups, NDArray[np.intp]]:
+def _groups(families: Families, digests: NDArray[np.uint8], objects: _Objects) -> tuple[Groups, NDArray[np.intp]]:
     """Return the families as groups, in an order that only contents decide, and the group of each image."""
     # The first bytes of a SHA-256 are as good as random; equal images are in one family.
-    marks = np.ascontiguousarray(seen.digests[:, :8]).view(">u8").ravel()
+    marks = np.ascontiguousarray(digests[:, :8]).view(">u8").ravel()
     _, family = np.unique(families.labels, return_inverse=True)
     first = np.full(int(family.max(initial=-1)) + 1, np.iinfo(np.uint64).max, np.uint64)
     np.minimum.at(first, family, marks.astype(np.uint64))
     place_of = np.empty(len(first), np.intp)
     place_of[np.argsort(first, kind="stable")] = np.arange(len(first))
     group = place_of[family]
-    owner, number, count = seen.all_objects()
+    owner, number, count = objects.all()
     bare = np.setdiff1d(np.arange(len(group)), owner)
-    pairs = np.r_[group[owner] * (seen.classes + 1) + number, group[bare] * (seen.classes + 1) + seen.classes]
+    pairs = np.r_[group[owner] * (objects.classes + 1) + number, group[bare] * (objects.classes + 1) + objects.classes]
     found, where = np.unique(pairs, return_inverse=True)
     total = np.bincount(where, np.r_[count, np.ones(len(bare), np.int64)]).astype(np.int64)
     # Numbers without a gap: a class without an object is nobody's share.
-    _, number = np.unique(found % (seen.classes + 1), return_inverse=True)
-    return Groups(np.bincount(group), found // (seen.classes + 1), number, total), group
+    _, number = np.unique(found % (objects.classes + 1), return_inverse=True)
+    return Groups(np.bincount(group), found // (objects.classes + 1), number, total), group
 
 
 def _shares(ratios: Sequence[float]) -> Mapping[str, float]:

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import closing
 from dataclasses import asdict, dataclass
-from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from yolops.datasets.all_images import Images
 from yolops.datasets.description import SPLITS
-from yolops.datasets.examine import (
-    HAS_LABEL_FILE,
-    IS_HASHED,
-    images_and_splits,
-    read_portion,
-    side_by_side,
-    tasks_of,
-)
+from yolops.datasets.examine import HAS_LABEL_FILE
 from yolops.datasets.families import Families, join_alike, join_equal
 from yolops.datasets.images import Level
 from yolops.datasets.tally import BITS
@@ -31,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from yolops.datasets.description import Dataset
-    from yolops.datasets.examine import Task
+    from yolops.datasets.examine import Content
 
 # COCO's classes of size (pycocotools `Params.areaRng`), here of the box, in pixels of the image as it is shown.
 AREAS = ("small", "medium", "large")
@@ -154,69 +146,84 @@ def stats_of(
     Raises:
         YolopsError: a process that reads images was ended from outside.
     """
-    images, membership = images_and_splits(dataset)
-    seen = _Seen(len(images), len(dataset.names), deep=level is not Level.QUICK)
-    work = partial(_count, classes=len(dataset.names), level=level)
-    with closing(side_by_side(work, tasks_of(images, membership, level), len(images), level)) as portions:
-        for portion in portions:
-            seen.add(portion)
-            if progress:
-                progress(seen.done, len(images))
-    known = seen.sizes[seen.sizes.min(axis=1) > 0]
+    images = Images(dataset, level)
+    whole = _Counted.nothing(len(images.paths), len(dataset.names))
+    images.read(_count, whole.add, progress)
+    known = whole.sizes[whole.sizes.min(axis=1) > 0]
     return Stats(
         source=dataset.source,
-        splits=MappingProxyType({split: seen.split(split, membership) for split in dataset.splits}),
-        classes=tuple(seen.classes(dataset)),
-        images=len(images),
-        unreadable=len(images) - len(known),
-        formats=MappingProxyType(dict(seen.forms.most_common())),
+        splits=MappingProxyType({split: _in_split(split, images, whole) for split in dataset.splits}),
+        classes=tuple(_in_classes(dataset, whole)),
+        images=len(images.paths),
+        unreadable=len(images.paths) - len(known),
+        formats=MappingProxyType(dict(whole.forms.most_common())),
         widths=_range(known[:, 0]),
         heights=_range(known[:, 1]),
         sizes=_most_frequent(known),
-        centres=tuple(map(tuple, seen.centres.tolist())),
-        twice=_twice(seen, membership) if level is not Level.QUICK else None,
+        centres=tuple(map(tuple, whole.centres.tolist())),
+        twice=_twice(images) if level is not Level.QUICK else None,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """What a portion of images comes to: of each image, and of all of them.
+    """What some images come to: of each image, and of all of them.
 
     Attributes:
+        sizes: shape (n, 2): width and height of each image, zeros if not known.
+        objects: shape (n,): of each image.
         areas: shape (splits, classes, 3): objects.
         all_areas: shape (classes, 3): objects, those of an image in two splits once.
         shown: shape (classes,): images that show the class.
+        centres: as in `Stats`.
+        forms: how many images there are of each format.
     """
 
     sizes: NDArray[np.int64]
     objects: NDArray[np.int64]
-    digests: NDArray[np.uint8]
-    thumbnails: NDArray[np.uint8]
-    flags: NDArray[np.uint8]
     areas: NDArray[np.int64]
     all_areas: NDArray[np.int64]
     shown: NDArray[np.int64]
     centres: NDArray[np.int64]
     forms: Counter[str]
 
+    @classmethod
+    def nothing(cls, images: int, classes: int) -> _Counted:
+        """Return room for all images, of which none is counted."""
+        return cls(
+            sizes=np.zeros((images, 2), np.int64),
+            objects=np.zeros(images, np.int64),
+            areas=np.zeros((len(SPLITS), classes, len(AREAS)), np.int64),
+            all_areas=np.zeros((classes, len(AREAS)), np.int64),
+            shown=np.zeros(classes, np.int64),
+            centres=np.zeros((FIELDS, FIELDS), np.int64),
+            forms=Counter(),
+        )
 
-def _count(task: Task, *, classes: int, level: Level) -> _Counted:
-    content = read_portion(task, classes=classes, level=level)
+    def add(self, first: int, part: _Counted) -> None:
+        """Add what a portion came to, whose first image is in this row."""
+        rows = slice(first, first + len(part.sizes))
+        self.sizes[rows], self.objects[rows] = part.sizes, part.objects
+        for name in ("areas", "all_areas", "shown", "centres"):
+            whole = getattr(self, name)
+            whole += getattr(part, name)
+        self.forms.update(part.forms)
+
+
+def _count(content: Content) -> _Counted:
+    classes = content.classes
     sizes = np.array([seen.size for seen in content.looked], np.int64).reshape(-1, 2)
     counted = sizes[content.owner].min(axis=1) > 0
     boxes, owner = content.boxes[counted], content.owner[counted]
     number = boxes[:, 0].astype(np.int64)
     pixels = (boxes[:, 3:] * sizes[owner]).prod(axis=1)
     kind = number * len(AREAS) + np.searchsorted(_LIMITS, pixels, side="right")
-    splits = task.membership[owner]
+    splits = content.membership[owner]
     areas = [np.bincount(kind[(splits & bit) > 0], minlength=classes * len(AREAS)) for bit in BITS.values()]
     column, row = np.clip((boxes[:, 1:3] * FIELDS).astype(np.int64), 0, FIELDS - 1).T
     return _Counted(
         sizes,
         np.bincount(owner, minlength=len(sizes)),
-        content.digests[:, 0],
-        content.thumbnails,
-        content.flags,
         np.reshape(areas, (len(BITS), classes, len(AREAS))),
         np.bincount(kind, minlength=classes * len(AREAS)).reshape(classes, len(AREAS)),
         np.bincount(np.unique(owner * classes + number) % classes, minlength=classes),
@@ -225,65 +232,37 @@ def _count(task: Task, *, classes: int, level: Level) -> _Counted:
     )
 
 
-class _Seen:
-    """What is known of each image, in arrays: about 130 bytes for each, 25 without its bytes."""
-
-    def __init__(self, images: int, classes: int, *, deep: bool) -> None:
-        self.sizes = np.empty((images, 2), np.int64)
-        self.objects = np.empty(images, np.int64)
-        self.digests = np.empty((images * deep, 32), np.uint8)
-        self.thumbnails = np.empty((images * deep, 72), np.uint8)
-        self.flags = np.empty(images, np.uint8)
-        self.areas = np.zeros((len(SPLITS), classes, len(AREAS)), np.int64)
-        self.all_areas = np.zeros((classes, len(AREAS)), np.int64)
-        self.shown = np.zeros(classes, np.int64)
-        self.centres = np.zeros((FIELDS, FIELDS), np.int64)
-        self.forms: Counter[str] = Counter()
-        self.done = 0
-
-    def add(self, portion: _Counted) -> None:
-        end = self.done + len(portion.flags)
-        for name in ("sizes", "objects", "flags", *(("digests", "thumbnails") if len(self.digests) else ())):
-            getattr(self, name)[self.done : end] = getattr(portion, name)
-        for name in ("areas", "all_areas", "shown", "centres"):
-            whole = getattr(self, name)
-            whole += getattr(portion, name)
-        self.forms += portion.forms
-        self.done = end
-
-    def split(self, split: str, membership: NDArray[np.uint8]) -> SplitStats:
-        inside = (membership & BITS[split]) > 0
-        objects = self.objects[inside]
-        per_image = (
-            (float(objects.mean()), float(np.median(objects)), int(objects.max())) if len(objects) else (0, 0, 0)
-        )
-        return SplitStats(
-            images=len(objects),
-            background=int((objects == 0).sum()),
-            unlabelled=int(((self.flags[inside] & HAS_LABEL_FILE) == 0).sum()),
-            objects=int(objects.sum()),
-            per_image=per_image,
-            areas=_three(self.areas[SPLITS.index(split)].sum(axis=0)),
-        )
-
-    def classes(self, dataset: Dataset) -> Iterator[ClassStats]:
-        chosen = [SPLITS.index(split) for split in dataset.splits]
-        for number, name in enumerate(dataset.names):
-            objects = tuple(self.areas[chosen, number].sum(axis=1).tolist())
-            yield ClassStats(name, objects, int(self.shown[number]), _three(self.all_areas[number]))
+def _in_split(split: str, images: Images, counted: _Counted) -> SplitStats:
+    inside = (images.membership & BITS[split]) > 0
+    objects = counted.objects[inside]
+    per_image = (float(objects.mean()), float(np.median(objects)), int(objects.max())) if len(objects) else (0, 0, 0)
+    return SplitStats(
+        images=len(objects),
+        background=int((objects == 0).sum()),
+        unlabelled=int(((images.flags[inside] & HAS_LABEL_FILE) == 0).sum()),
+        objects=int(objects.sum()),
+        per_image=per_image,
+        areas=_three(counted.areas[SPLITS.index(split)].sum(axis=0)),
+    )
 
 
-def _twice(seen: _Seen, membership: NDArray[np.uint8]) -> Twice:
-    hashed = (seen.flags & IS_HASHED) > 0
-    families = Families(len(hashed))
-    join_equal(families, seen.digests, hashed)
+def _in_classes(dataset: Dataset, counted: _Counted) -> Iterator[ClassStats]:
+    chosen = [SPLITS.index(split) for split in dataset.splits]
+    for number, name in enumerate(dataset.names):
+        objects = tuple(counted.areas[chosen, number].sum(axis=1).tolist())
+        yield ClassStats(name, objects, int(counted.shown[number]), _three(counted.all_areas[number]))
+
+
+def _twice(images: Images) -> Twice:
+    families = Families(len(images.paths))
+    join_equal(families, images.digests[:, 0], images.hashed)
     different = len(np.unique(families.labels))
-    join_alike(families, seen.thumbnails)
+    join_alike(families, images.thumbnails)
     kinds = len(np.unique(families.labels))
-    together = np.zeros(len(hashed), np.uint8)
-    np.bitwise_or.at(together, families.labels, membership)
+    together = np.zeros(len(images.paths), np.uint8)
+    np.bitwise_or.at(together, families.labels, images.membership)
     between = int((np.bitwise_count(together[families.labels]) > 1).sum())
-    return Twice(len(hashed) - different, different - kinds, between)
+    return Twice(len(images.paths) - different, different - kinds, between)
 
 
 def _most_frequent(sizes: NDArray[np.int64]) -> tuple[tuple[int, int, int], ...]:
