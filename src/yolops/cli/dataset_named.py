@@ -54,12 +54,10 @@ def located(session: Session, word: str) -> tuple[ObjectStore, str, str]:
     Raises:
         YolopsError: it cannot be the name of a dataset, or its store is not there.
     """
-    from yolops.datasets.versions.store import dataset_at
+    from yolops.datasets.versions.store import bucket_anywhere
 
     parent, name, version = _parts(word)
-    if parent:
-        return *dataset_at(f"{parent}/{name}"), version
-    return store_of(session), name, version
+    return bucket_anywhere(parent) if parent else store_of(session), name, version
 
 
 def find_in(store: Store, word: str) -> tuple[str, Manifest]:

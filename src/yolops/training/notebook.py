@@ -16,7 +16,7 @@ from yolops.datasets.description import read_dataset
 from yolops.datasets.normalise import write_training_yaml
 from yolops.datasets.versions.catalogue import find_version
 from yolops.datasets.versions.pull import pull, pull_plain
-from yolops.datasets.versions.store import AbsentError, dataset_at
+from yolops.datasets.versions.store import AbsentError, address_parts, bucket_anywhere
 from yolops.errors import YolopsError
 from yolops.models.request import ModelRequest
 from yolops.tracking.batches import MAX_PARAMS
@@ -145,7 +145,8 @@ def _fetched(data_path: str, target: Path) -> Path:
     """Return the directory of a dataset, which is fetched if it lies in a bucket."""
     if not data_path.startswith("s3://"):
         return Path(data_path)
-    store, name = dataset_at(data_path)
+    parent, name = address_parts(data_path)
+    store = bucket_anywhere(parent)
     try:
         manifest = find_version(store, name)
     except AbsentError:  # as `aws s3 sync` put it there

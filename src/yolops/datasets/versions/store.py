@@ -158,6 +158,16 @@ def bucket(aws: Aws, uri: str) -> ObjectStore:
     return ObjectStore(aws.bucket(name, prefix), uri.rstrip("/"))
 
 
+def bucket_anywhere(uri: str) -> ObjectStore:
+    """Return the store of such an address, in whichever region its bucket is.
+
+    Raises:
+        YolopsError: there is no such bucket, or there are no credentials.
+    """
+    name = uri.removeprefix("s3://").partition("/")[0]
+    return bucket(Aws(Aws(SOME_REGION).region_of(name)), uri)
+
+
 def address_parts(address: str) -> tuple[str, str]:
     """Return the parent and the name of a dataset at an address such as `s3://BUCKET/datasets/NAME`.
 
@@ -168,18 +178,6 @@ def address_parts(address: str) -> tuple[str, str]:
     if not parent.startswith("s3://") or not parent.removeprefix("s3://").partition("/")[0]:
         raise UsageError(f"{address}: names no dataset in a bucket", "give s3://BUCKET/datasets/NAME")
     return parent, name
-
-
-def dataset_at(address: str) -> tuple[ObjectStore, str]:
-    """Return the store and the name of a dataset at such an address, in any region.
-
-    Raises:
-        UsageError: it is no such address.
-        YolopsError: there is no such bucket, or there are no credentials.
-    """
-    parent, name = address_parts(address)
-    owner = parent.removeprefix("s3://").partition("/")[0]
-    return bucket(Aws(Aws(SOME_REGION).region_of(owner)), parent), name
 
 
 def directory(path: Path) -> ObjectStore:
