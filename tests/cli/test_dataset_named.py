@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from tests.datasets.dataset_builder import Builder
 from tests.datasets.versions.memory_store import MemoryStore
-from yolops.cli.dataset_named import find_in, is_version, named_as, pulled, store_of
+from yolops.cli.dataset_named import find_in, is_version, named_as, pinned, pulled, store_of
 from yolops.cli.session import Session
 from yolops.cli.training import named_dataset
 from yolops.datasets.description import read_dataset
@@ -34,6 +35,11 @@ def stored(session: Session, builder: Builder) -> str:
     return push(store_of(session), "cats", read_dataset(builder.root)).version
 
 
+def here(session: Session, word: str) -> Path:
+    with pulled(session, session.console(), word) as (directory, _):
+        return directory
+
+
 def test_what_is_on_this_machine_is_taken_from_it_and_a_sign_behind_the_name_says_otherwise(session: Session) -> None:
     assert [word for word in ("cats", "cats@123456", "cats@", "s3://b/datasets/cats") if not is_version(word)] == []
     assert [word for word in ("cats.yaml", "./cats", "a/cats", "../cats", ".", "@1") if is_version(word)] == []
@@ -48,28 +54,47 @@ def test_a_version_is_pulled_once_and_has_the_name_and_fingerprint_that_were_ask
     version = stored(session, builder)
     console = session.console()
     for word in ("cats", "cats@", f"cats@{version[:6]}", f"cats@{version}"):
-        dataset, report = named_dataset(session, console, word)
-        assert (dataset.source.parent.name, report.fingerprint) == ("cats", version)
-    assert pulled(session, console, "cats")[0] == dataset.source.parent
+        with named_dataset(session, console, word) as (dataset, report):
+            assert (dataset.source.parent.name, report.fingerprint) == ("cats", version)
+    with pulled(session, console, "cats") as (directory, _):
+        assert directory == dataset.source.parent
     assert dataset.source.is_relative_to(session.workspace.state)
 
 
 def test_a_pulled_version_that_somebody_has_changed_is_not_trained_on(session: Session, builder: Builder) -> None:
     stored(session, builder)
-    dataset, _ = named_dataset(session, session.console(), "cats")
-    next(dataset.source.parent.rglob("a.txt")).write_text("0 0.5 0.5 0.25 0.25\n")
-    with pytest.raises(YolopsError, match="was changed since it was pulled"):
-        named_dataset(session, session.console(), "cats")
+    with named_dataset(session, session.console(), "cats") as (dataset, _):
+        next(dataset.source.parent.rglob("a.txt")).write_text("0 0.5 0.5 0.25 0.25\n")
+    with (
+        pytest.raises(YolopsError, match="was changed since it was pulled"),
+        named_dataset(session, session.console(), "cats"),
+    ):
+        pass
+
+
+def test_a_training_goes_on_with_the_version_it_began_with_whether_that_is_still_here_or_in_the_store(
+    session: Session, builder: Builder
+) -> None:
+    version = stored(session, builder)
+    word = pinned("cats", version)
+    builder.add("train/new.png")
+    assert stored(session, builder) != version
+    for gone in ("cache", "datasets"):
+        directory = here(session, word)
+        shutil.rmtree(session.workspace.state / gone)
+        assert directory.exists() is (gone == "datasets")
+        with named_dataset(session, session.console(), word) as (dataset, report):
+            assert (dataset.source.parent, report.fingerprint) == (directory, version)
 
 
 def test_a_version_that_is_not_there_is_an_error_that_names_those_that_are(session: Session, builder: Builder) -> None:
     version = stored(session, builder)
     for word in ("cats@00000000", "cats@" + "0" * 64, f"cats@{version[:5]}"):
         with pytest.raises(YolopsError, match=rf"{word}: is no dataset on this machine, and .*no version") as raised:
-            pulled(session, session.console(), word)
+            here(session, word)
         assert version[:12] in raised.value.hint
     with pytest.raises(YolopsError, match="dogs: is no dataset on this machine") as raised:
-        pulled(session, session.console(), "dogs")
+        here(session, "dogs")
     assert "yolops dataset list" in raised.value.hint
 
 

@@ -25,7 +25,7 @@ from yolops.models.request import ModelRequest
 
 here = Path(sys.argv[1])
 path = list(sys.path)
-for name, example in (("model", str(here / "cell.png")), ("bare", "")):
+for name, example in (("model", str(here / "cell.png")), ("bare", ""), ("late", str(here / "removed.png"))):
     save(here / name, ModelRequest(weights=str(here / "best.pt"), example=example, imgsz=416))
 assert sys.path == path
 (here / "expected.txt").write_text("\\n".join(requirements()))
@@ -98,9 +98,12 @@ def test_the_example_is_a_small_picture_as_a_caller_over_http_sends_it(saved: Pa
         assert (picture.format, picture.size) == ("JPEG", (320, 160))
 
 
-def test_a_dataset_without_a_picture_makes_a_model_without_an_example(saved: Path) -> None:
-    assert (saved.parent / "bare" / "MLmodel").is_file()
-    assert not list((saved.parent / "bare").glob("*example*"))
+@pytest.mark.parametrize("name", ["bare", "late"])
+def test_a_dataset_without_a_picture_or_with_one_that_was_removed_makes_a_model_without_an_example(
+    saved: Path, name: str
+) -> None:
+    assert (saved.parent / name / "MLmodel").is_file()
+    assert not list((saved.parent / name).glob("*example*"))
 
 
 def test_a_request_survives_the_spool() -> None:

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yolops.errors import UsageError, YolopsError
+from yolops.errors import YolopsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from yolops.cli.console import Console
     from yolops.cli.session import Session
     from yolops.datasets.versions.manifest import Manifest
     from yolops.datasets.versions.store import ObjectStore, Store
 
-# Where datasets are kept that are pushed in local mode, what pulls keep of those that come from a bucket, and the
-# versions that trainings here were told to take.
-STORE, CACHE, VERSIONS = "datasets", "cache", "versions"
+# Where datasets are kept that are pushed in local mode, and what pulls keep.
+STORE, CACHE = "datasets", "cache"
 S3 = "s3://"
+# With so much of a version nobody needs to ask which one is meant.
+_WHOLE = re.compile(r"[0-9a-f]{12,64}")
 
 
 def named_as(word: str) -> str:
     """Return a dataset as a training remembers it: an absolute path, or a version as it was typed."""
     return word if is_version(word) else str(Path(word).absolute())
+
+
+def pinned(word: str, version: str) -> str:
+    """Return a dataset as a training remembers it that has begun: a version as the one that was the newest then."""
+    from yolops.datasets.versions.catalogue import SHOWN_CHARACTERS
+
+    return f"{word.partition('@')[0]}@{version[:SHOWN_CHARACTERS]}" if is_version(word) else word
 
 
 def is_version(word: str) -> bool:
@@ -54,10 +66,8 @@ def located(session: Session, word: str) -> tuple[ObjectStore, str, str]:
     Raises:
         YolopsError: it cannot be the name of a dataset, or its store is not there.
     """
-    from yolops.datasets.versions.store import bucket_anywhere
-
     parent, name, version = _parts(word)
-    return bucket_anywhere(parent) if parent else store_of(session), name, version
+    return _store_at(session, parent), name, version
 
 
 def find_in(store: Store, word: str) -> tuple[str, Manifest]:
@@ -75,31 +85,42 @@ def find_in(store: Store, word: str) -> tuple[str, Manifest]:
     return name, _found(store, name, version, word)
 
 
-def pulled(session: Session, console: Console, word: str) -> tuple[Path, str]:
-    """Bring a version to this machine, unless it is here, and return its directory and its fingerprint.
+@contextmanager
+def pulled(session: Session, console: Console, word: str) -> Iterator[tuple[Path, str]]:
+    """Bring a version to this machine, unless it is here, and hand out its directory and version while it is needed.
 
     Raises:
         YolopsError: there is no such version, or it cannot be had whole.
     """
     from yolops.datasets.versions.cache import Cache
-    from yolops.datasets.versions.catalogue import SHOWN_CHARACTERS
     from yolops.datasets.versions.pull import pull
 
-    try:
-        store, name, version = located(session, word)
-    except UsageError:
-        raise
-    except YolopsError as error:
-        raise _not_here(word, error) from error
-    manifest = _found(store, name, version, word)
-    state = session.workspace.create_state()
-    target = state / VERSIONS / manifest.version[:SHOWN_CHARACTERS] / name
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        cache = Cache(state / CACHE) if store.where.startswith(S3) else None
-        with console.progress("pulling files") as progress:
-            pull(store, name, manifest, target, cache=cache, progress=progress)
-    return target, manifest.version
+    parent, name, which = _parts(word)
+
+    def ask() -> tuple[ObjectStore, Manifest]:
+        try:
+            store = _store_at(session, parent)
+        except YolopsError as error:
+            raise _not_here(word, error) from error
+        return store, _found(store, name, which, word)
+
+    stored = None if _WHOLE.fullmatch(which) else ask()
+    version = stored[1].version if stored else which
+    cache = Cache(session.workspace.create_state() / CACHE)
+    with cache.version(name, version) as target:
+        if not target.exists():
+            store, manifest = stored or ask()
+            with console.progress("pulling files") as progress:
+                kept = cache if store.where.startswith(S3) else None
+                pull(store, name, manifest, target, cache=kept, progress=progress)
+            cache.trim()
+        yield target, version
+
+
+def _store_at(session: Session, parent: str) -> ObjectStore:
+    from yolops.datasets.versions.store import bucket_anywhere
+
+    return bucket_anywhere(parent) if parent else store_of(session)
 
 
 def _found(store: Store, name: str, version: str, word: str) -> Manifest:

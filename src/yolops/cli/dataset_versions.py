@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from yolops.cli.dataset_named import CACHE, located, store_of
+from yolops.cli.dataset_named import CACHE, S3, located, store_of
 from yolops.cli.session import Json, Session, session_of
 from yolops.cli.wording import minute, size_text
 from yolops.errors import YolopsError
@@ -85,7 +85,7 @@ def pull_version(
             pulled = pull_plain(store, name, directory, progress)
         console.note(f"{store.where}/{name}: no version, so its files were taken as they are")
     else:
-        cache = Cache(session.workspace.create_state() / CACHE) if store.where.startswith("s3://") else None
+        cache = Cache(session.workspace.create_state() / CACHE) if store.where.startswith(S3) else None
         with console.progress("pulling files") as progress:
             pulled = pull(store, name, manifest, directory, splits=split or (), cache=cache, progress=progress)
     what = f"{name}@{pulled.version[:SHOWN_CHARACTERS]}" if pulled.version else name

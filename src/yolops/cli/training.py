@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yolops.cli.dataset_named import is_version, pulled
+from yolops.cli.dataset_named import is_version, pinned, pulled
 from yolops.cli.training_display import TrainingDisplay
 from yolops.datasets.description import Dataset, read_dataset
 from yolops.datasets.gate import checked
@@ -21,7 +22,7 @@ from yolops.training.session import Parts, TrainedRun, TrainingSession
 from yolops.training.ultralytics_trainer import UltralyticsTrainer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from yolops.cli.console import Console
     from yolops.cli.session import Session
@@ -42,10 +43,10 @@ def train(session: Session, console: Console, request: TrainRequest) -> TrainedR
         check_name("--register-as", request.register_as)
         check_alias("--alias", request.alias)
     check_first(session, request.data, request.arguments, request.model)
-    dataset, report = named_dataset(session, console, request.data)
-    data = str(dataset.source) if is_version(request.data) else request.data
-    request = replace(request, data=data, experiment=request.experiment or dataset.source.parent.name)
-    return TrainingSession(parts_of(session, console)).train(request, dataset, report)
+    with named_dataset(session, console, request.data) as (dataset, report):
+        data = pinned(request.data, report.fingerprint)
+        request = replace(request, data=data, experiment=request.experiment or dataset.source.parent.name)
+        return TrainingSession(parts_of(session, console)).train(request, dataset, report)
 
 
 def check_first(session: Session, data: str, arguments: Mapping[str, object], model: str) -> None:
@@ -66,8 +67,8 @@ def resume(session: Session, console: Console, which: str, arguments: Mapping[st
         YolopsError: there is no such training, or it cannot go on.
     """
     directory = RunDirectory.find(session.workspace.root / RUNS, which)
-    dataset, report = checked_dataset(session, console, Path(directory.request.data))
-    return TrainingSession(parts_of(session, console)).resume(directory, dataset, report, arguments)
+    with named_dataset(session, console, directory.request.data) as (dataset, report):
+        return TrainingSession(parts_of(session, console)).resume(directory, dataset, report, arguments)
 
 
 def show(console: Console, run: TrainedRun) -> None:
@@ -137,19 +138,21 @@ def parts_of(session: Session, console: Console) -> Parts:
     )
 
 
-def named_dataset(session: Session, console: Console, data: str) -> tuple[Dataset, Report]:
-    """Return the dataset that a person has named, a version of it pulled first, and what its check says.
+@contextmanager
+def named_dataset(session: Session, console: Console, data: str) -> Iterator[tuple[Dataset, Report]]:
+    """Hand out the dataset that a person has named and what its check says; a version is here while it is needed.
 
     Raises:
         YolopsError: there is no such dataset or version, or it has errors.
     """
     if not is_version(data):
-        return checked_dataset(session, console, Path(data))
-    directory, version = pulled(session, console, data)
-    dataset, report = checked_dataset(session, console, directory)
-    if report.fingerprint != version:
-        raise YolopsError(f"{directory}: was changed since it was pulled", "remove it, then type the command again")
-    return dataset, report
+        yield checked_dataset(session, console, Path(data))
+        return
+    with pulled(session, console, data) as (directory, version):
+        dataset, report = checked_dataset(session, console, directory)
+        if not report.fingerprint.startswith(version):
+            raise YolopsError(f"{directory}: was changed since it was pulled", "remove it, then type the command again")
+        yield dataset, report
 
 
 def checked_dataset(session: Session, console: Console, data: Path) -> tuple[Dataset, Report]:

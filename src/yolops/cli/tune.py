@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from yolops.cli.dataset_named import is_version, named_as
+from yolops.cli.dataset_named import named_as, pinned
 from yolops.cli.session import Json, Session, session_of
 from yolops.cli.train import A_DAY_S, DATA_HELP, DEFAULT_MODEL, IMAGE_HELP, MAX_WAIT_HELP, Where, heard, typed_options
 from yolops.cli.tune_display import MOST_ARGUMENTS, found_lines, train_line
@@ -117,10 +116,10 @@ def _search(session: Session, console: Console, request: TuneRequest) -> Searche
     from yolops.cli.training import check_first, named_dataset
 
     check_first(session, request.data, request.arguments, request.model)
-    dataset, report = named_dataset(session, console, request.data)
-    data = str(dataset.source) if is_version(request.data) else request.data
-    request = replace(request, data=data, experiment=request.experiment or dataset.source.parent.name)
-    return _tuning(session, console).search(request, dataset, report)
+    with named_dataset(session, console, request.data) as (dataset, report):
+        data = pinned(request.data, report.fingerprint)
+        request = replace(request, data=data, experiment=request.experiment or dataset.source.parent.name)
+        return _tuning(session, console).search(request, dataset, report)
 
 
 def _with_optimizer(console: Console, request: TuneRequest) -> TuneRequest:
@@ -135,15 +134,15 @@ def _with_optimizer(console: Console, request: TuneRequest) -> TuneRequest:
 
 
 def _resume(session: Session, console: Console, which: str, trials: int | None) -> Searched:
-    from yolops.cli.training import checked_dataset
+    from yolops.cli.training import named_dataset
     from yolops.training.run_directory import RUNS
     from yolops.training.tune_directory import TuneDirectory
 
     directory = TuneDirectory.find(session.workspace.root / RUNS, which)
-    dataset, report = checked_dataset(session, console, Path(directory.request.data))
-    if trials is not None:
-        directory = directory.with_trials(trials)
-    return _tuning(session, console).resume(directory, dataset, report)
+    with named_dataset(session, console, directory.request.data) as (dataset, report):
+        if trials is not None:
+            directory = directory.with_trials(trials)
+        return _tuning(session, console).resume(directory, dataset, report)
 
 
 def _tuning(session: Session, console: Console) -> TuningSession:

@@ -157,7 +157,7 @@ def requirements() -> list[str]:
 
 def _input_example(picture: str) -> list[str] | None:
     """Return a picture as a caller over HTTP sends it: base64 text, here of a small JPEG."""
-    if not picture:
+    if not Path(picture).is_file():  # there is none to show, or it was removed before MLflow could be reached
         return None
     content = io.BytesIO()
     with Image.open(picture) as image:

@@ -26,7 +26,7 @@ class Request:
     """What a person asked for.
 
     Attributes:
-        data: the data.yaml as it was named, absolute.
+        data: the absolute path of the data.yaml as it was named, or a version as NAME@VERSION.
         model: weights, a model yaml, or the name of either.
         experiment: name of the MLflow experiment.
         name: name of the run.

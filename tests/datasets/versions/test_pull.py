@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,35 @@ def test_the_cache_keeps_to_its_bound_and_forgets_what_was_used_longest_ago(tmp_
     cache.trim()
     assert cache.get("packs/1") is None
     assert cache.get("packs/0") == cache.get("packs/2") == bytes(10)
+
+
+def test_a_version_that_somebody_trains_on_stays_in_the_cache_until_he_is_done(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, most_bytes=25)
+    with cache.version("cats", "a" * 64) as target:
+        target.mkdir()
+        (target / "data.yaml").write_bytes(bytes(30))
+        cache.put("packs/0", memoryview(bytes(10)))
+        cache.trim()
+        assert (target / "data.yaml").exists()
+        assert cache.get("packs/0") is None
+    cache.trim()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_whoever_comes_while_a_version_is_removed_gets_a_place_of_his_own(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache", most_bytes=-1)
+
+    def train(number: int) -> None:
+        for _ in range(100):
+            with cache.version("cats", "a" * 64) as target:
+                (target.parent / f"{number}").write_bytes(b"x")
+                cache.trim()
+                assert (target.parent / f"{number}").read_bytes() == b"x"
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(train, range(4))) == [None] * 4
+    cache.trim()
+    assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(store: MemoryStore, tmp_path: Path) -> None:
