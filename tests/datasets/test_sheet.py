@@ -149,6 +149,17 @@ def test_names_that_the_font_lacks_and_long_ones_do_no_harm(tmp_path: Path) -> N
     assert contact_sheet(dataset, pick(dataset, 100)).height > TILE_PIXELS
 
 
+@pytest.mark.parametrize("name", ["größe", "размер", "μέγεθος"])
+def test_a_class_is_named_in_its_own_letters_where_the_font_has_them(tmp_path: Path, name: str) -> None:
+    assert (named_sheet(tmp_path, name) != named_sheet(tmp_path, "class 0")).any()
+    assert (named_sheet(tmp_path, f"{name} 安全帽") == named_sheet(tmp_path, "class 0")).all()
+
+
+def named_sheet(tmp_path: Path, name: str) -> np.ndarray:
+    dataset = read_dataset(Builder(tmp_path, names=(name,)).root)
+    return np.asarray(contact_sheet(dataset, pick(dataset, 2)))
+
+
 @fuzzed
 @given(LABELS, st.sampled_from([None, (1, 2), (3, 3), (17, 3)]))
 def test_whatever_a_label_file_holds_is_drawn_or_left_out(content: bytes, keypoints: tuple[int, int] | None) -> None:

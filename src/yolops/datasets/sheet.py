@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from yolops.datasets.fingerprint import shared_name
 from yolops.datasets.images import FORMATS, quiet_decoding, shown_size, undecoded
+from yolops.datasets.letters import font, is_drawn
 from yolops.datasets.shapes import Shape, keypoints_of, shapes_of
 from yolops.datasets.splits import ImagePaths
 from yolops.errors import YolopsError
@@ -28,8 +29,6 @@ TILE_PIXELS = 480
 _GAP, _CAPTION, _LINE = 12, 20, 2
 _PAPER, _INK, _EMPTY = (250, 250, 250), (30, 30, 30), (225, 225, 225)
 _TEXT, _TAG = 13, 11
-# Letters behind these are not in the font that ships with Pillow.
-_LAST_LETTER = 0x24F
 _Rectangle = tuple[float, float, float, float]
 
 
@@ -92,7 +91,6 @@ def contact_sheet(dataset: Dataset, picked: Sequence[Picked]) -> Image.Image:
     height = rows * (TILE_PIXELS + _CAPTION + _GAP) + _GAP + (legend[-1][1] + _CAPTION + _GAP if legend else 0)
     sheet = Image.new("RGB", (width, height), _PAPER)
     pen = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(_TEXT)
     for index, item in enumerate(picked):
         left = _GAP + index % columns * (TILE_PIXELS + _GAP)
         top = _GAP + index // columns * (TILE_PIXELS + _CAPTION + _GAP)
@@ -101,11 +99,11 @@ def contact_sheet(dataset: Dataset, picked: Sequence[Picked]) -> Image.Image:
         pen.rectangle((left, top, left + TILE_PIXELS - 1, top + TILE_PIXELS - 1), fill=_EMPTY)
         sheet.paste(tile, corner)
         name = shared_name(item.image, f"{dataset.root}/")
-        pen.text((left, top + TILE_PIXELS + 3), _shortened(f"{item.split}  {name}", said, font), _INK, font)
+        pen.text((left, top + TILE_PIXELS + 3), _shortened(f"{item.split}  {name}", said), _INK, font(_TEXT))
     below = rows * (TILE_PIXELS + _CAPTION + _GAP) + _GAP
     for left, top, number, text in legend:
         pen.rectangle((left, below + top, left + _TEXT, below + top + _TEXT), fill=colour_of(number))
-        pen.text((left + _TEXT + 6, below + top - 1), text, _INK, font)
+        pen.text((left + _TEXT + 6, below + top - 1), text, _INK, font(_TEXT))
     return sheet
 
 
@@ -145,7 +143,7 @@ def _tile(item: Picked, names: Sequence[str]) -> tuple[Image.Image, str]:
     except Exception as error:  # noqa: BLE001 - decoders raise anything on broken data, and the sheet shows the others
         tile = Image.new("RGB", (TILE_PIXELS, TILE_PIXELS), _EMPTY)
         reason = undecoded(error, item.image).what
-        ImageDraw.Draw(tile).text((_GAP, TILE_PIXELS // 2), reason[:70], _INK, ImageFont.load_default(_TEXT))
+        ImageDraw.Draw(tile).text((_GAP, TILE_PIXELS // 2), reason[:70], _INK, font(_TEXT))
         return tile, ""
     if (times := TILE_PIXELS // max(tile.size)) > 1:
         tile = tile.resize((tile.width * times, tile.height * times), Image.Resampling.NEAREST)
@@ -153,10 +151,9 @@ def _tile(item: Picked, names: Sequence[str]) -> tuple[Image.Image, str]:
     pen = ImageDraw.Draw(tile)
     for shape in item.shapes:
         shape.draw(pen, tile.size, colour_of(shape.number), _LINE)
-    font = ImageFont.load_default(_TAG)
     taken: list[_Rectangle] = []
     for shape in item.shapes:
-        _tag(pen, shape, _name(names, shape.number), tile.size, font, taken)
+        _tag(pen, shape, _name(names, shape.number), tile.size, taken)
     return tile, f"{size[0]}x{size[1]}"
 
 
@@ -176,11 +173,10 @@ def _tag(
     shape: Shape,
     name: str,
     size: tuple[int, int],
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
     taken: list[_Rectangle],
 ) -> None:
     """Write the name of an object on it where no other name is; of a crowd the colours tell."""
-    across, down = pen.textlength(name, font) + 4, _TAG + 3
+    across, down = pen.textlength(name, font(_TAG)) + 4, _TAG + 3
     xs, ys = [x * size[0] for x, _ in shape.outline], [y * size[1] for _, y in shape.outline]
     left = max(0.0, min(*xs, size[0] - across))
     for top in (min(ys) - down, min(ys), max(ys) - down, max(ys)):
@@ -194,18 +190,17 @@ def _tag(
             pen.rectangle(place, fill=colour)
             red, green, blue = colour
             dark = 0.299 * red + 0.587 * green + 0.114 * blue < 140  # ITU-R BT.601
-            pen.text((left + 2, top), name, (255, 255, 255) if dark else (0, 0, 0), font)
+            pen.text((left + 2, top), name, (255, 255, 255) if dark else (0, 0, 0), font(_TAG))
             taken.append(place)
             return
 
 
 def _legend(names: Sequence[str], counted: Counter[int], width: int) -> Iterator[tuple[int, int, int, str]]:
     """Yield where each class is named, from the left and the top, its number and what to say."""
-    font = ImageFont.load_default(_TEXT)
     left, top = _GAP, 0
     for number, count in sorted(counted.items()):
         text = f"{_name(names, number)}  {count}"
-        wide = _TEXT + 6 + round(font.getlength(text)) + 2 * _GAP
+        wide = _TEXT + 6 + round(font(_TEXT).getlength(text)) + 2 * _GAP
         if left > _GAP and left + wide > width:
             left, top = _GAP, top + _CAPTION
         yield left, top, number, text
@@ -214,14 +209,13 @@ def _legend(names: Sequence[str], counted: Counter[int], width: int) -> Iterator
 
 def _name(names: Sequence[str], number: int) -> str:
     name = names[number][:40] if number < len(names) else ""
-    readable = name.isprintable() and all(ord(letter) <= _LAST_LETTER for letter in name)
-    return name if name and readable else f"class {number}"
+    return name if name and all(map(is_drawn, name)) else f"class {number}"
 
 
-def _shortened(text: str, behind: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    text = "".join(letter if letter.isprintable() and ord(letter) <= _LAST_LETTER else "?" for letter in text)
+def _shortened(text: str, behind: str) -> str:
+    text = "".join(letter if is_drawn(letter) else "?" for letter in text)
     start, kept = text[:8], text[8:]
-    while kept and font.getlength(f"{text}  {behind}") > TILE_PIXELS:
+    while kept and font(_TEXT).getlength(f"{text}  {behind}") > TILE_PIXELS:
         kept = kept[4:]
         text = f"{start}...{kept}"
     return f"{text}  {behind}"
