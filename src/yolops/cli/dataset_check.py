@@ -88,14 +88,13 @@ def _found(report: Report) -> list[Table]:
 
 def _write_page(path: Path, report: Report, dataset: Dataset) -> None:
     from yolops.datasets.html_report import html_page
+    from yolops.whole_file import whole_file
 
-    beside = path.with_name(f".{path.name}.partial")
     try:
-        # Names of files need not be UTF-8.
-        beside.write_text(html_page(report, dataset), encoding="utf-8", errors="replace")
-        beside.replace(path)
+        with whole_file(path) as draft:
+            # Names of files need not be UTF-8.
+            draft.write_text(html_page(report, dataset), encoding="utf-8", errors="replace")
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise YolopsError(f"--html {path}: cannot be written ({error.strerror})", "give another file") from error
 
 

@@ -53,7 +53,11 @@ def check(
     collected.extend(about_splits(dataset, images, tally))
     collected.extend(about_balance(dataset, tally))
     collected.extend(about_twins(images))
-    splits = {split: _count(len(members), SPLITS.index(split), tally) for split, members in dataset.splits.items()}
+    splits = {
+        split: Counts.of(len(dataset.splits[split]), int(labelled), boxes.tolist())
+        for split, labelled, boxes in zip(SPLITS, tally.labelled, tally.per_class, strict=True)
+        if split in dataset.splits
+    }
     mark = "" if level is Level.QUICK else fingerprint_of(dataset, images)
     return Report(
         dataset.source,
@@ -69,9 +73,3 @@ def _sum_up(content: Content) -> tuple[Tally, Collected]:
     tally = Tally.empty(content.classes)
     tally.count(content.boxes, content.owner, content.membership)
     return tally, content.findings
-
-
-def _count(images: int, index: int, tally: Tally) -> Counts:
-    labelled = int(tally.labelled[index])
-    per_class = tuple(tally.per_class[index].tolist())
-    return Counts(images, labelled, images - labelled, sum(per_class), per_class)

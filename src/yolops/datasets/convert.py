@@ -134,8 +134,7 @@ def _counts(annotations: Annotations) -> dict[str, Counts]:
         images: list[Annotated] = [image for image in annotations.images if image.split == split]
         if not images:
             continue
-        labelled = sum(1 for image in images if image.boxes)
         classes = Counter(box.name for image in images for box in image.boxes)
-        per_class = tuple(classes[name] for name in annotations.names)
-        counts[split] = Counts(len(images), labelled, len(images) - labelled, sum(per_class), per_class)
+        labelled = sum(1 for image in images if image.boxes)
+        counts[split] = Counts.of(len(images), labelled, (classes[name] for name in annotations.names))
     return counts

@@ -18,7 +18,7 @@ from yolops.datasets.codes import DescriptionError, finding
 from yolops.datasets.splits import ImagePaths, images_in, resolved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from yolops.findings import Finding
 
@@ -104,13 +104,15 @@ def label_of(image: str) -> str:
     return os.path.splitext(f"{head}/labels/{tail}" if directory else image)[0] + ".txt"  # noqa: PTH122
 
 
-def write_description(directory: Path, dataset: Dataset) -> None:
-    """Write the `data.yaml` of a dataset whose images are in `images/<split>` of a directory.
+def write_description(
+    directory: Path, names: Sequence[str], splits: Container[str], pose: Mapping[str, object] = MappingProxyType({})
+) -> None:
+    """Write the `data.yaml` of a dataset with these splits, whose images are in `images/<split>` of a directory.
 
     Without a `path`, ultralytics and we start from the yaml itself, so that the directory can be moved.
     """
-    splits = {split: f"images/{split}" for split in SPLITS if split in dataset.splits}
-    content = {**splits, "names": dict(enumerate(dataset.names)), **dataset.pose}
+    described = {split: f"images/{split}" for split in SPLITS if split in splits}
+    content = {**described, "names": dict(enumerate(names)), **pose}
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     (directory / "data.yaml").write_text(text, encoding="utf-8")
 

@@ -19,6 +19,7 @@ from yolops.datasets.tally import Collected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -124,7 +125,7 @@ def _read(images: Sequence[str], found: dict[int, list[Finding]]) -> tuple[list[
         content = b""
         flag = HAS_LABEL_FILE
         try:
-            content = _content_of(path)
+            content = label_content(path)
         except FileNotFoundError:
             flag = 0
         except OSError as error:
@@ -142,7 +143,12 @@ def _read(images: Sequence[str], found: dict[int, list[Finding]]) -> tuple[list[
     return contents, flags
 
 
-def _content_of(path: str) -> bytes:
+def label_content(path: str | Path) -> bytes:
+    """Return the bytes of a label file, the first `MAX_LABEL_BYTES` of them.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     # Of small files most of the time goes into opening them: no buffer, no text layer.
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

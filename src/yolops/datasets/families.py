@@ -56,8 +56,7 @@ def join_equal(families: Families, digests: NDArray[np.uint8], hashed: NDArray[n
         hashed: shape (n,): whether there is a digest.
     """
     pairs = [(group[0], row) for group in equal_rows(digests, np.flatnonzero(hashed)) for row in group[1:]]
-    left, right = np.array(pairs, np.intp).reshape(-1, 2).T
-    families.join(left, right)
+    families.join(*np.array(pairs, np.intp).reshape(-1, 2).T)
 
 
 def join_alike(families: Families, thumbnails: NDArray[np.uint8]) -> None:
@@ -121,8 +120,7 @@ def _source_of(name: str) -> str | None:
 def _join_equal_keys(families: Families, keys: Iterator[object]) -> None:
     first: dict[object, int] = {}
     pairs = [(first.setdefault(key, row), row) for row, key in enumerate(keys) if key is not None]
-    left, right = np.array(pairs, np.intp).reshape(-1, 2).T
-    families.join(left, right)
+    families.join(*np.array(pairs, np.intp).reshape(-1, 2).T)
 
 
 def _join_of_one_hash(families: Families, thumbnails: NDArray[np.uint8], rows: NDArray[np.intp]) -> None:

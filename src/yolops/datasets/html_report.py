@@ -107,11 +107,11 @@ def _pictures(ranked: Sequence[Finding], dataset: Dataset) -> Iterator[str]:
             per_code[item.code] = per_code.get(item.code, 0) + 1
             chosen.append((path, line, item))
     images = _images_of({path for path, _, _ in chosen}, dataset)
-    shown = 0
+    count = 0
     for path, line, item in chosen:
-        picture = _picture(images[path], line) if path in images and shown < MOST_PICTURES else b""
+        picture = _picture(images[path], line) if path in images and count < MOST_PICTURES else b""
         if picture:
-            shown += 1
+            count += 1
             data = base64.b64encode(picture).decode()
             said = f'<b class="{item.severity.value}">{item.code}</b> {escape(item.where)}: {escape(item.what)}'
             yield f'<figure><img alt="" src="data:image/jpeg;base64,{data}"><figcaption>{said}</figcaption></figure>'

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from yolops.datasets.description import label_file, label_path, write_description
-from yolops.datasets.examine import MAX_LABEL_BYTES
+from yolops.datasets.examine import label_content
 from yolops.datasets.labels import TOLERANCE, read_line, rows_of
 from yolops.datasets.placing import named, place, whole_directory
 
@@ -60,7 +60,7 @@ def mend(dataset: Dataset, target: Path | None, *, drop: bool = False) -> Mended
         return _mended(dataset, None, drop=drop)
     with whole_directory(target.absolute()) as partial:
         result = _mended(dataset, partial, drop=drop)
-        write_description(partial, dataset)
+        write_description(partial, dataset.names, dataset.splits, dataset.pose)
     return result
 
 
@@ -114,8 +114,7 @@ def _mended(dataset: Dataset, directory: Path | None, *, drop: bool) -> Mended:
             place(image, link, symbolic=False)
         if labels is None:
             continue
-        with labels.open("rb") as file:
-            content = file.read(MAX_LABEL_BYTES)
+        content = label_content(labels)
         mended, done = mended_labels(content, len(dataset.names), drop=drop)
         files += mended != content or labels.suffix != ".txt"
         lines += done

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from yolops.datasets.codes import CODES
 from yolops.findings import Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,16 @@ class Counts:
     background: int
     boxes: int
     per_class: tuple[int, ...]
+
+    @classmethod
+    def of(cls, images: int, labelled: int, per_class: Iterable[int]) -> Counts:
+        """Return the counts of so many images, of which some have boxes, so many of each class."""
+        boxes = tuple(per_class)
+        return cls(images, labelled, images - labelled, sum(boxes), boxes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values, for `--json`."""
+        return asdict(self) | {"per_class": list(self.per_class)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +106,7 @@ class Report:
             "fingerprint": self.fingerprint,
             "digest": self.digest,
             "names": list(self.names),
-            "splits": {
-                split: {
-                    "images": counts.images,
-                    "labelled": counts.labelled,
-                    "background": counts.background,
-                    "boxes": counts.boxes,
-                    "per_class": list(counts.per_class),
-                }
-                for split, counts in self.splits.items()
-            },
+            "splits": {split: counts.as_dict() for split, counts in self.splits.items()},
             "counts": dict(self.counts),
             "findings": [finding.as_dict() for finding in self.findings],
         }

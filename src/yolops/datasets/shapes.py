@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yolops.datasets.description import label_of
-from yolops.datasets.examine import MAX_LABEL_BYTES
+from yolops.datasets.examine import label_content
 from yolops.datasets.labels import are_keypoints, rows_of
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ def shapes_of(image: str, keypoints: tuple[int, int] | None = None) -> list[Shap
         keypoints: how many there are and how many numbers each has, where the description says it.
     """
     try:
-        with open(label_of(image), "rb") as file:  # noqa: PTH123
-            rows = rows_of(file.read(MAX_LABEL_BYTES)) or []
+        rows = rows_of(label_content(label_of(image))) or []
     except OSError:
         return []
     columns = keypoints or (0, 0)

@@ -7,7 +7,7 @@ in which a directory is listed, or on the machine. (A pattern of names, and the 
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -68,10 +68,7 @@ class Plan:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as plain values, for `--json`."""
-        splits = {
-            split: {"wanted": self.shares[split], **asdict(counts), "per_class": list(counts.per_class)}
-            for split, counts in self.counts.items()
-        }
+        splits = {split: {"wanted": self.shares[split], **counts.as_dict()} for split, counts in self.counts.items()}
         return {"names": list(self.dataset.names), "splits": splits, "groups": self.groups, "largest": self.largest}
 
 
@@ -150,7 +147,7 @@ def write_split(plan: Plan, target: Path, progress: Callable[[int, int], None] |
                 shutil.copyfile(labels, copy)
             if progress:
                 progress(done, total)
-        write_description(partial_target, plan.dataset)
+        write_description(partial_target, plan.dataset.names, plan.dataset.splits, plan.dataset.pose)
     return target / "data.yaml"
 
 
@@ -193,8 +190,7 @@ class _Objects:
         owner, number, count = self.all()
         here = inside[owner]
         per_class = np.bincount(number[here], count[here], self.classes).astype(int).tolist()
-        images, labelled = int(inside.sum()), len(np.unique(owner[here]))
-        return Counts(images, labelled, images - labelled, sum(per_class), tuple(per_class))
+        return Counts.of(int(inside.sum()), len(np.unique(owner[here])), per_class)
 
 
 def _groups(families: Families, digests: NDArray[np.uint8], objects: _Objects) -> tuple[Groups, NDArray[np.intp]]:

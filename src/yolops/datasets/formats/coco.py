@@ -195,7 +195,7 @@ def _images(
         name = image_name(item.get("file_name"), str(path))
         if name in taken:
             what, fix = f"lists {name} twice; the second is left out", "list each image once"
-            pictures.findings.append(Finding(Severity.WARNING, "image-listed-twice", str(path), what, fix))
+            pictures.warn("image-listed-twice", path, what, fix)
             continue
         taken.add(name)
         image = pictures.find(name, *near)

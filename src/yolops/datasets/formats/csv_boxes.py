@@ -11,7 +11,6 @@ from yolops.datasets.formats.documents import image_name, number
 from yolops.datasets.formats.pictures import Pictures
 from yolops.datasets.labels import TOLERANCE
 from yolops.errors import YolopsError
-from yolops.findings import Finding, Severity
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +66,7 @@ def read_csv(source: Path) -> Annotations:
     pictures = Pictures(source if source.is_dir() else source.parent)
     images: list[Annotated] = []
     for path in documents:
-        images += _images(path, _rows(path, pictures.findings), pictures)
+        images += _images(path, _rows(path, pictures), pictures)
     names = sorted({box.name for image in images for box in image.boxes})
     return Annotations(tuple(names), tuple(images), tuple(pictures.findings))
 
@@ -100,7 +99,7 @@ def _header(path: Path) -> tuple[str, dict[str, int]] | None:
     return None
 
 
-def _rows(path: Path, findings: list[Finding]) -> list[_Row]:
+def _rows(path: Path, pictures: Pictures) -> list[_Row]:
     header = _header(path)
     assert header is not None  # noqa: S101 - `_documents` looked
     separator, columns = header
@@ -115,7 +114,7 @@ def _rows(path: Path, findings: list[Finding]) -> list[_Row]:
                     rows.append(_row(cells, columns, where, lines.line_num))
                 except ValueError as error:
                     what, fix = f"is left out ({error})", "give an image, a class and four corners"
-                    findings.append(Finding(Severity.WARNING, "object-incomplete", where, what, fix))
+                    pictures.warn("object-incomplete", where, what, fix)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise YolopsError(f"{path}: not a CSV file ({error})", "save it as CSV, UTF-8") from error
     return rows

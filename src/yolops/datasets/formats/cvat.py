@@ -73,7 +73,7 @@ def read_cvat(source: Path) -> Annotations:
         if written != (str(size[0]), str(size[1])):
             what = f"is {size[0]}x{size[1]}, but CVAT saw {written[0][:20]}x{written[1][:20]}"
             fix = "look at some of its boxes: they may be of another version of the image"
-            pictures.findings.append(Finding(Severity.WARNING, "size-differs", str(image), what, fix))
+            pictures.warn("size-differs", image, what, fix)
         images.append(Annotated(image, name, split_named(subset), size, tuple(boxes)))
     used = {box.name for image in images for box in image.boxes}
     names = dict.fromkeys([*seen.names, *sorted(used)])

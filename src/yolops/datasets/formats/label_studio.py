@@ -10,7 +10,6 @@ from yolops.datasets.annotations import Annotated, Annotations, Box, box_around,
 from yolops.datasets.formats.documents import image_name, number, read_json, starts_with
 from yolops.datasets.formats.pictures import Pictures
 from yolops.errors import YolopsError
-from yolops.findings import Finding, Severity
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,11 +53,9 @@ def read_label_studio(source: Path) -> Annotations:
                 continue
             if image in images:
                 what = f"annotates {name} again, and is left out"
-                pictures.findings.append(
-                    Finding(Severity.WARNING, "image-listed-twice", where, what, "keep one task for each image")
-                )
+                pictures.warn("image-listed-twice", where, what, "keep one task for each image")
                 continue
-            boxes = tuple(_boxes(task, size, where, pictures.findings))
+            boxes = tuple(_boxes(task, size, where, pictures))
             images[image] = Annotated(image, image.name, "train", size, boxes)
     names = sorted({box.name for item in images.values() for box in item.boxes})
     return Annotations(tuple(names), tuple(images.values()), tuple(pictures.findings))
@@ -106,17 +103,16 @@ def _find(pictures: Pictures, name: str) -> Path | None:
     return None
 
 
-def _boxes(task: dict[str, Any], size: tuple[int, int], where: str, findings: list[Finding]) -> list[Box]:
-    def say(code: str, what: str, fix: str) -> None:
-        findings.append(Finding(Severity.WARNING, code, where, what, fix))
-
+def _boxes(task: dict[str, Any], size: tuple[int, int], where: str, pictures: Pictures) -> list[Box]:
     made = [item for item in task["annotations"] if isinstance(item, dict) and not item.get("was_cancelled")]
     if not made:
-        say("image-unlabelled", "nobody has annotated this task, so its image counts as background", "annotate it")
+        what = "nobody has annotated this task, so its image counts as background"
+        pictures.warn("image-unlabelled", where, what, "annotate it")
         return []
     chosen = next((item for item in made if item.get("ground_truth")), made[0])
     if len(made) > 1:
-        say("annotated-twice", f"{len(made)} annotations, of which one is taken", "mark one as ground truth")
+        what = f"{len(made)} annotations, of which one is taken"
+        pictures.warn("annotated-twice", where, what, "mark one as ground truth")
     results = chosen.get("result")
     boxes: list[Box] = []
     for result in results if isinstance(results, list) else []:
@@ -132,7 +128,7 @@ def _boxes(task: dict[str, Any], size: tuple[int, int], where: str, findings: li
             boxes += _drawn(kind, value, size)
         except ValueError as error:
             what = f"a {kind[:40]} is left out ({error})"
-            say("object-incomplete", what, "draw a box, a polygon or an ellipse, and give it a label")
+            pictures.warn("object-incomplete", where, what, "draw a box, a polygon or an ellipse, and give it a label")
     return boxes
 
 

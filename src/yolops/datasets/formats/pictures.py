@@ -18,7 +18,7 @@ class Pictures:
 
     Attributes:
         root: the directory.
-        findings: which images could not be found or read.
+        findings: what is wrong with them, and with what is said of them.
     """
 
     def __init__(self, root: Path) -> None:
@@ -58,8 +58,12 @@ class Pictures:
         except OSError as error:
             why = error.strerror or str(error).partition(" '")[0]  # Pillow repeats the path
             what, fix = f"cannot be read ({why}), so it is left out", "fetch it again, or take it out"
-        self.findings.append(Finding(Severity.WARNING, "image-unreadable", str(image or self.root / name), what, fix))
+        self.warn("image-unreadable", image or self.root / name, what, fix)
         return None
+
+    def warn(self, code: str, where: str | Path, what: str, fix: str) -> None:
+        """Collect a warning."""
+        self.findings.append(Finding(Severity.WARNING, code, str(where), what, fix))
 
     def _index(self) -> dict[str, list[str]]:
         if self._below is None:

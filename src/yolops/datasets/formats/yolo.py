@@ -10,11 +10,9 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-import yaml
-
 from yolops.datasets.annotations import Annotated, Annotations, Box, label_line, split_named
-from yolops.datasets.description import SPLITS, label_path, read_dataset
-from yolops.datasets.examine import MAX_LABEL_BYTES
+from yolops.datasets.description import label_path, read_dataset, write_description
+from yolops.datasets.examine import label_content
 from yolops.datasets.formats.documents import image_name, lines_of
 from yolops.datasets.formats.pictures import Pictures
 from yolops.datasets.labels import parse
@@ -100,14 +98,7 @@ def write_yolo(annotations: Annotations, directory: Path) -> None:
         labels.parent.mkdir(parents=True, exist_ok=True)
         text = "".join(label_line(box, item.size, numbers[box.name]) for box in item.boxes)
         labels.write_text(text, encoding="utf-8")
-    present = {image.split for image in annotations.images}
-    content = {
-        **{split: f"images/{split}" for split in SPLITS if split in present},
-        "names": dict(enumerate(annotations.names)),
-    }
-    # No `path`: without one, ultralytics and we start from the yaml itself, so that the directory can be moved.
-    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-    (directory / "data.yaml").write_text(text, encoding="utf-8")
+    write_description(directory, annotations.names, {image.split for image in annotations.images})
 
 
 def _below_split(image: Path, root: Path) -> str:
@@ -134,8 +125,7 @@ def _labelled(image: Path, name: str, split: str, names: Sequence[str], pictures
     beside = image.with_suffix(".txt")
     path = beside if beside.is_file() else label_path(image)
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_LABEL_BYTES)
+        content = label_content(path)
     except OSError:
         content = b""  # a background
     labels = parse(content, where=str(path), classes=len(names), size=size)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from yolops.datasets.description import label_path
+from yolops.datasets.description import label_of, label_path
 from yolops.datasets.fingerprint import Entry
 from yolops.datasets.versions.manifest import is_inside
 from yolops.errors import YolopsError
@@ -76,10 +76,8 @@ def lay_out(dataset: Dataset) -> Layout:
 
 
 def labels_of(image: str) -> str:
-    """Return the path of the labels of an image in a version: what `label_path` says, ten times quicker."""
-    above, found, below = f"/{image}".rpartition(f"/{IMAGES}/")
-    labels = f"{above}/labels/{below}" if found else below
-    return posixpath.splitext(labels)[0][1:] + ".txt"
+    """Return the path of the labels of an image in a version."""
+    return label_of(f"/{image}")[1:]
 
 
 def entries(root: str, splits: Mapping[str, Sequence[str]], hashes: Mapping[str, str]) -> list[Entry]:
