@@ -34,7 +34,7 @@ def get(
 ) -> None:
     """Fetch a dataset, unpack it without trusting it, and say what it is."""
     from yolops.datasets.fetching.get import get
-    from yolops.datasets.fetching.roboflow import KEY, PREFIX, archive_of
+    from yolops.datasets.fetching.roboflow import KEY, PREFIX, REGION, api_of, archive_of
     from yolops.datasets.placing import refuse_occupied
 
     if sha256 and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
@@ -44,8 +44,9 @@ def get(
     refuse_occupied(into.absolute())
     address = source
     if source.startswith(PREFIX):
+        api = api_of(os.environ.get(REGION, ""))
         with console.working("asking Roboflow ...") as say:
-            address = archive_of(source, os.environ.get(KEY, ""), say=say)
+            address = archive_of(source, os.environ.get(KEY, ""), api=api, say=say)
     bar = console.bar("downloading", lines=True)
     try:
         got = get(address, into, sha256=sha256, progress=lambda what, done, total: bar.update(done, total, what))

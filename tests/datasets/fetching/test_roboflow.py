@@ -11,7 +11,7 @@ from tests.datasets.dataset_builder import Builder
 from tests.datasets.fetching.server import Answer, content, serving
 from tests.datasets.fetching.test_get import packed
 from yolops.datasets.fetching.get import get
-from yolops.datasets.fetching.roboflow import archive_of
+from yolops.datasets.fetching.roboflow import api_of, archive_of
 from yolops.errors import YolopsError
 
 SOURCE = "roboflow:lab/blood-cells/3"
@@ -39,6 +39,12 @@ def test_a_version_is_exported_waited_for_and_fetched(builder: Builder, tmp_path
 def test_what_names_no_version_is_refused_before_anybody_is_asked(source: str) -> None:
     with pytest.raises(YolopsError, match="names no version"):
         archive_of(source, KEY, api="https://example.invalid")
+
+
+def test_a_workspace_in_europe_is_asked_for_there_and_no_key_goes_to_a_region_that_is_none() -> None:
+    assert (api_of(""), api_of("EU")) == ("https://api.roboflow.com", "https://api.roboflow.eu")
+    with pytest.raises(YolopsError, match="no region of Roboflow"):
+        api_of("mars")
 
 
 def test_without_a_key_it_says_where_one_is_set() -> None:

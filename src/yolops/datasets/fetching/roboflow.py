@@ -1,8 +1,7 @@
 """Where the archive of a version of a Roboflow project is, asked of Roboflow's REST API.
 
-Not by its package (Apache-2.0): release 1.7.3 brings matplotlib, OpenCV and some thirty others, together 370 MB, to
-send one request. The API is documented under https://docs.roboflow.com/reference/platform/rest-api; it takes the key in
-the address only, so an address of it is in no message.
+Not by its package (docs/explanation/decisions/0036-roboflow-over-rest.md). The API is documented under
+https://docs.roboflow.com/reference/platform/rest-api; it takes the key in the address only, so no message has one.
 """
 
 from __future__ import annotations
@@ -18,9 +17,11 @@ from yolops.errors import YolopsError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-API = "https://api.roboflow.com"
+# A workspace is on one of its two platforms.
+APIS = {"us": "https://api.roboflow.com", "eu": "https://api.roboflow.eu"}
 PREFIX = "roboflow:"
-KEY = "ROBOFLOW_API_KEY"
+# The variables of its own package.
+KEY, REGION = "ROBOFLOW_API_KEY", "ROBOFLOW_REGION"
 # The YOLO format of ultralytics; all its later versions read it.
 FORMAT = "yolov8"
 # An export is made when it is asked for the first time. One of 100,000 images takes minutes.
@@ -29,11 +30,25 @@ _PROJECT = re.compile(r"roboflow:([\w-]+)/([\w-]+)/(\d+)", re.ASCII)
 _NOT_READY = 202
 
 
+def api_of(region: str) -> str:
+    """Return where Roboflow is asked.
+
+    Args:
+        region: `us` or `eu`; empty for `us`.
+
+    Raises:
+        YolopsError: there is no such region.
+    """
+    if found := APIS.get(region.strip().lower() or "us"):
+        return found
+    raise YolopsError(f"{REGION}={region}: no region of Roboflow", f"set it to {' or '.join(APIS)}")
+
+
 def archive_of(
     source: str,
     key: str,
     *,
-    api: str = API,
+    api: str = APIS["us"],
     say: Callable[[str], None] | None = None,
     wait: Callable[[float], None] = time.sleep,
 ) -> str:
