@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
-from yolops_server import table_swap
+from yolops_server import login, table_swap
 from yolops_server.backup_status import State, Status
 from yolops_server.backup_store import ARTIFACTS, DATABASE, MANIFEST, BackupStore, now, store_of
-from yolops_server.database import VERSION_TABLES, alone
+from yolops_server.database import alone, engine_of, revisions
 from yolops_server.database_dump import contents, dump, load, raw_connection
 from yolops_server.object_versions import Version, current_versions, make_current, not_current, read_versions
 from yolops_server.settings import fetch_secret, read_settings
@@ -66,6 +66,17 @@ class Platform:
         """The prefix of the artifacts in the bucket."""
         return f"{self.settings.prefix}/artifacts/"
 
+    def revisions(self) -> dict[str, str]:
+        """Return the revision of the tables that are served, by part."""
+        with self.engine.connect() as connection:
+            return revisions(connection, self.where.served)
+
+
+def platform_of(settings: Settings, client: Any) -> Platform:
+    """Return the platform of a server; from here on this process logs in to its database."""
+    login.install(settings, fetch_secret(settings).password)
+    return Platform(settings, engine_of(settings), client, store_of(settings, client))
+
 
 def create(platform: Platform, backup: str, say: Say) -> None:
     """Make a backup of what is served."""
@@ -94,7 +105,7 @@ def restore(platform: Platform, backup: str, undo: str, say: Say) -> dict[str, i
     with alone(platform.engine, LOCK, 0) as holder:
         finish_earlier(platform, say)
         manifest = platform.store.manifest(backup)
-        check_revisions(manifest, revisions(platform, platform.where.served))
+        check_revisions(manifest, platform.revisions())
         load_beside(platform, manifest, platform.where.restored, holder, say)
         # Also finds out if the connection was lost, and the lock with it.
         if not holder.execute(text("SELECT IS_USED_LOCK(:name) = CONNECTION_ID()"), {"name": LOCK}).scalar():
@@ -114,23 +125,14 @@ def finish_earlier(platform: Platform, say: Say) -> None:
         mark = table_swap.read_mark(connection, platform.where)
         swapped = table_swap.is_swapped(connection, platform.where)
         if swapped and mark is None:
-            raise RuntimeError(f"the schemas {platform.where.replaced} hold tables that no restore has put there")
+            listed = " and ".join(platform.where.replaced.values())
+            raise RuntimeError(f"{listed} hold tables that no restore has put there: move or drop these schemas")
         if not swapped:
             table_swap.clear(connection, platform.where)
     if swapped and mark:
         say(f"finishing the restore of {mark.backup}")
         result = _complete(platform, mark.backup, mark.undo, say)
         Status(platform.store, mark.undo, {"restores": mark.backup}).end(State.DONE, result=result)
-
-
-def revisions(platform: Platform, schemas: Mapping[str, str]) -> dict[str, str]:
-    """Return the revision of the tables of each part."""
-    # A connection of its own: one that stays open after it has read a table keeps that from being moved.
-    with platform.engine.connect() as connection:
-        return {
-            part: str(connection.execute(text(f"SELECT version_num FROM `{schemas[part]}`.`{table}`")).scalar())
-            for part, table in VERSION_TABLES.items()
-        }
 
 
 def check_revisions(manifest: Mapping[str, Any], present: Mapping[str, str]) -> None:
@@ -163,7 +165,8 @@ def back_up(platform: Platform, backup: str, schemas: Mapping[str, str], why: st
     began = time.monotonic()
     made = now()
     tables: dict[str, dict[str, Any]] = {}
-    found = revisions(platform, schemas)
+    with platform.engine.connect() as connection:
+        found = revisions(connection, schemas)
     with raw_connection(platform.engine) as plain:
         database = platform.store.write_lines(backup, DATABASE, dump(plain, schemas, say, tables))
     # After the tables: what a run in them refers to was in the bucket before it was said.
@@ -250,22 +253,15 @@ def _restore_artifacts(platform: Platform, backup: str) -> dict[str, int]:
 def main() -> None:
     """Do what the arguments say; how it goes is written beside the backup."""
     import boto3
-    import sqlalchemy
-    from sqlalchemy.pool import NullPool
-
-    from yolops_server import login
 
     # `create` names one backup, `restore` also the one that it makes.
     *restored, made = sys.argv[2:]
     settings = read_settings()
     client = boto3.client("s3", region_name=settings.region)
-    store = store_of(settings, client)
-    status = Status(store, made, {"restores": "".join(restored)})
+    status = Status(store_of(settings, client), made, {"restores": "".join(restored)})
     result: dict[str, int] = {}
     try:
-        login.install(settings, fetch_secret(settings).password)
-        engine = sqlalchemy.create_engine(settings.address(""), poolclass=NullPool)
-        platform = Platform(settings, engine, client, store)
+        platform = platform_of(settings, client)
         if restored:
             result = restore(platform, restored[0], made, status.say)
         else:

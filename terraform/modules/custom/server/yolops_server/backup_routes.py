@@ -11,10 +11,13 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import text
+
 from yolops_server.administrators import BUSY, MISSING, for_administrators, refusal
 from yolops_server.backup import LOCK
 from yolops_server.backup_status import Status, view
 from yolops_server.backup_store import ID, BackupStore, NoBackupError, new_id, store_of
+from yolops_server.database import engine_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,11 +35,8 @@ class Backups:
     """
 
     def __init__(self, settings: Settings) -> None:
-        import sqlalchemy
-        from sqlalchemy.pool import NullPool
-
         self._settings = settings
-        self._engine = sqlalchemy.create_engine(settings.address(""), poolclass=NullPool)
+        self._engine = engine_of(settings)
 
     def list(self) -> Any:
         """Answer what there is, the newest first."""
@@ -87,8 +87,6 @@ class Backups:
 
     def is_busy(self) -> bool:
         """Return whether a backup, a restore or a trial of an upgrade is under way."""
-        from sqlalchemy import text
-
         with self._engine.connect() as connection:
             return connection.execute(text("SELECT IS_FREE_LOCK(:name)"), {"name": LOCK}).scalar() != 1
 

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy
 from sqlalchemy import text
+from sqlalchemy.pool import NullPool
 
 from yolops_server.migration_repair import copy_repaired
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from alembic.script import ScriptDirectory
     from sqlalchemy.engine import Connection, Engine
@@ -54,9 +55,14 @@ class Tables:
     migrate: Callable[[str], object]
 
 
+def engine_of(settings: Settings) -> Engine:
+    """Return what leads to the database, whatever the schema, and keeps no connection."""
+    return sqlalchemy.create_engine(settings.address(""), poolclass=NullPool)
+
+
 @contextmanager
 def alone(engine: Engine, lock: str = LOCK, patience_s: int = LOCK_PATIENCE_S) -> Iterator[Connection]:
-    """Hold a lock that one server of the platform can have at a time.
+    """Hold a lock that one process of the platform can have at a time.
 
     Args:
         engine: leads to the database, whatever the schema.
@@ -64,12 +70,12 @@ def alone(engine: Engine, lock: str = LOCK, patience_s: int = LOCK_PATIENCE_S) -
         patience_s: how long to wait for it, in seconds.
 
     Raises:
-        TimeoutError: another server has it.
+        TimeoutError: another process has it.
     """
     with engine.connect() as connection:
         got = connection.execute(text("SELECT GET_LOCK(:name, :wait)"), {"name": lock, "wait": patience_s})
         if got.scalar() != 1:
-            raise TimeoutError(f"another server has held the lock {lock} for {patience_s} s")
+            raise TimeoutError(f"another process holds the lock {lock}, also after {patience_s} s: try again later")
         try:
             yield connection
         finally:
@@ -124,6 +130,11 @@ def revision(connection: Connection, schema: str, version_table: str) -> str:
     # A transaction that has read a table keeps it from being moved.
     connection.commit()
     return found
+
+
+def revisions(connection: Connection, schemas: Mapping[str, str]) -> dict[str, str]:
+    """Return the revision of the tables of each part."""
+    return {part: revision(connection, schemas[part], table) for part, table in VERSION_TABLES.items()}
 
 
 def tables_of_mlflow(settings: Settings) -> list[Tables]:

@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+from yolops_server.administrators import INVALID, refusal
+
 # Where the server keeps things is decided by the server. An experiment with a location of its own would make the server
 # read and write there with its own rights, for whoever asks.
 LOCATION = "where artifacts are kept is decided by the server: leave artifact_location out"
@@ -49,16 +51,15 @@ def install(application: Any, flask_app: Any) -> None:
 
 def _refuse_contradictions() -> Any:
     """Refuse a request that names a thing twice: MLflow would ask what is allowed with one, and do it with another."""
-    from flask import jsonify, request
+    from flask import request
 
     body = request.get_data(as_text=True) if request.method == "DELETE" or request.view_args else ""
     if request.method == "DELETE" and body and not request.is_json:
-        return jsonify(error_code="INVALID_PARAMETER_VALUE", message="what is to be deleted is said in JSON"), 400
+        return refusal(400, INVALID, "what is to be deleted is said in JSON")
     path = {_plain(name): str(value) for name, value in (request.view_args or {}).items()}
     for name, value in [*request.args.items(multi=True), *_fields(body)]:
         if str(value) != path.get(_plain(name), str(value)):
-            message = f"{name} is not what it is in the path: name it once"
-            return jsonify(error_code="INVALID_PARAMETER_VALUE", message=message), 400
+            return refusal(400, INVALID, f"{name} is not what it is in the path: name it once")
     return None
 
 
@@ -79,7 +80,7 @@ def _fields(body: str) -> list[tuple[str, Any]]:
 
 
 def _refuse_locations() -> Any:
-    from flask import jsonify, request
+    from flask import request
     from mlflow.protos.service_pb2 import CreateExperiment
     from mlflow.server import handlers
 
@@ -88,16 +89,16 @@ def _refuse_locations() -> Any:
     # Read as MLflow reads it, which takes more than one spelling.
     if not handlers._get_request_message(CreateExperiment()).artifact_location:
         return None
-    return jsonify(error_code="INVALID_PARAMETER_VALUE", message=LOCATION), 400
+    return refusal(400, INVALID, LOCATION)
 
 
 def _refuse_parts() -> Any:
-    from flask import jsonify, request
+    from flask import request
     from mlflow.server.auth import make_forbidden_response, sender_is_admin
 
     rule = request.url_rule.rule if request.url_rule else ""
     if SWITCHED_OFF.match(rule):
-        return jsonify(OFF), 403
+        return OFF, 403
     if ROLES.match(rule) and not sender_is_admin():
         return make_forbidden_response()
     return None

@@ -32,11 +32,11 @@ Trigger = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Places:
-    """The schemas of a restore, by part.
+    """The schemas of a restore or an upgrade, by part.
 
     Attributes:
         served: those that MLflow works with.
-        restored: those that a backup is loaded into.
+        restored: those of the tables that come: restored or migrated.
         replaced: those that keep what was served before.
         marked: the one with the mark.
     """
@@ -47,13 +47,13 @@ class Places:
     marked: str
 
 
-def places(settings: Settings) -> Places:
-    """Return the schemas of a platform."""
+def places(
+    settings: Settings, restored: str = "restored", replaced: str = "replaced", marked: str = "restoring"
+) -> Places:
+    """Return the schemas of a restore, or of what calls them otherwise: each has the name of one that is served."""
     served = {"runs": settings.schema, "users": settings.users_schema}
-    restored, replaced = (
-        {part: f"{schema}_{word}" for part, schema in served.items()} for word in ("restored", "replaced")
-    )
-    return Places(served, restored, replaced, f"{settings.schema}_restoring")
+    new, old = ({part: f"{schema}_{word}" for part, schema in served.items()} for word in (restored, replaced))
+    return Places(served, new, old, f"{settings.schema}_{marked}")
 
 
 @dataclass(frozen=True)
@@ -155,8 +155,14 @@ def make_room(connection: Connection, schemas: Mapping[str, str]) -> None:
 
 def clear(connection: Connection, where: Places) -> None:
     """Drop everything of a restore but what is served; the mark last."""
+    drop_copies(connection, where)
+    run(connection, f"DROP DATABASE IF EXISTS `{where.marked}`")
+
+
+def drop_copies(connection: Connection, where: Places) -> None:
+    """Drop the tables that were made or kept beside those that are served."""
     run(connection, "SET foreign_key_checks = 0")
-    for schema in (*where.restored.values(), *where.replaced.values(), where.marked):
+    for schema in (*where.restored.values(), *where.replaced.values()):
         run(connection, f"DROP DATABASE IF EXISTS `{schema}`")
     run(connection, "SET foreign_key_checks = 1")
 

@@ -28,12 +28,12 @@ from yolops_server.backup import (
     check_revisions,
     finish_earlier,
     load_beside,
-    revisions,
+    platform_of,
 )
 from yolops_server.backup_status import State, Status
 from yolops_server.backup_store import MANIFEST, new_id, store_of
 from yolops_server.database import alone
-from yolops_server.settings import fetch_secret, read_settings
+from yolops_server.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,7 +99,7 @@ def try_out(platform: Platform, wanted: str, backup: str, holder: Connection, sa
         made = new_id()
         back_up(platform, made, platform.where.served, "made for a trial of an upgrade", say)
         manifest = platform.store.manifest(made)
-    check_revisions(manifest, revisions(platform, platform.where.served))
+    check_revisions(manifest, platform.revisions())
     watch(f"installing MLflow {wanted} beside the one that serves")
     place = trial_place.directory(settings)
     python = trial_environment.make(settings, wanted, place)
@@ -127,7 +127,7 @@ def try_out(platform: Platform, wanted: str, backup: str, holder: Connection, sa
 
 def _latest(platform: Platform) -> dict[str, Any] | None:
     """Return the manifest of the latest backup of what is served; None if there is none."""
-    present = revisions(platform, platform.where.served)
+    present = platform.revisions()
     for backup in platform.store.ids():
         manifest = platform.store.read(backup, MANIFEST)
         if manifest and manifest["revisions"] == present:
@@ -186,10 +186,6 @@ def _tables(
 def main() -> None:
     """Do what the arguments say; how it goes is written beside the backups."""
     import boto3
-    import sqlalchemy
-    from sqlalchemy.pool import NullPool
-
-    from yolops_server import login
 
     wanted, *named = sys.argv[1:]
     # When memory is short, this is ended, and not what serves.
@@ -197,13 +193,10 @@ def main() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     settings = read_settings()
     client = boto3.client("s3", region_name=settings.region)
-    store = store_of(settings, client)
-    status = Status(store, NAME, {"to": wanted})
+    status = Status(store_of(settings, client), NAME, {"to": wanted})
     try:
-        login.install(settings, fetch_secret(settings).password)
-        engine = sqlalchemy.create_engine(settings.address(""), poolclass=NullPool)
-        platform = Platform(settings, engine, client, store)
-        with alone(engine, LOCK, 0) as holder:
+        platform = platform_of(settings, client)
+        with alone(platform.engine, LOCK, 0) as holder:
             try:
                 report = try_out(platform, wanted, "".join(named), holder, status.say)
             finally:

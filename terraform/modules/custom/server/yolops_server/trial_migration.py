@@ -13,8 +13,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from yolops_server import login, prepare
+from yolops_server.database import VERSION_TABLES, engine_of, revisions, scripts_of_mlflow, steps, tables_of_mlflow
 from yolops_server.settings import fetch_secret, read_settings
 from yolops_server.trial_place import places_of_trial
+from yolops_server.upgrade import Upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,17 +30,10 @@ def migrate(settings: Settings, tell: Callable[[str, Any], object]) -> None:
     Raises:
         Exception: whatever would have such a server go back.
     """
-    import sqlalchemy
-    from sqlalchemy.pool import NullPool
-
-    from yolops_server.database import VERSION_TABLES, revision, scripts_of_mlflow, steps, tables_of_mlflow
-    from yolops_server.upgrade import Upgrade
-
-    engine = sqlalchemy.create_engine(settings.address(""), poolclass=NullPool)
-    where = places_of_trial(settings)
+    engine, where = engine_of(settings), places_of_trial(settings)
     tables = dict(zip(VERSION_TABLES, tables_of_mlflow(settings), strict=True))
     with engine.connect() as connection:
-        found = {part: revision(connection, where.replaced[part], table) for part, table in VERSION_TABLES.items()}
+        found = revisions(connection, where.replaced)
         tell("migrations", {part: steps(scripts, found[part]) for part, scripts in scripts_of_mlflow().items()})
         Upgrade(engine, where, tables, lambda line: tell("say", line)).try_out(connection)
 

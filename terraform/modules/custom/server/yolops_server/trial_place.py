@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from yolops_server.backup import LOCK
 from yolops_server.database import alone
-from yolops_server.table_swap import run
-from yolops_server.upgrade import drop_copies
-from yolops_server.upgrade_order import places_of_upgrade
+from yolops_server.table_swap import drop_copies, places, run
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
@@ -31,11 +28,7 @@ PATIENCE_S = 5
 
 def places_of_trial(settings: Settings) -> Places:
     """Return the schemas: `replaced` gets the tables of a backup, and `restored` migrated copies of them."""
-    where = places_of_upgrade(settings)
-    migrated, loaded = (
-        {part: f"{schema}_trial_{word}" for part, schema in where.served.items()} for word in ("migrated", "former")
-    )
-    return replace(where, restored=migrated, replaced=loaded)
+    return places(settings, "trial_migrated", "trial_former", "trial")
 
 
 def directory(settings: Settings) -> Path:

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from yolops_server.database import OtherVersionError, alone, revision, tables_in
+from yolops_server.database import VERSION_TABLES, OtherVersionError, alone, revisions, tables_in
 from yolops_server.table_copy import compare, copy, make_like
 from yolops_server.table_swap import (
     Places,
+    drop_copies,
     drop_triggers,
     is_swapped,
     make_triggers,
@@ -68,7 +69,7 @@ class Upgrade:
         order = read_order(connection, self.where)
         if order is None or not order.moved:
             drop_copies(connection, self.where)
-        elif is_swapped(connection, self.where) and self._revisions(connection, self.where.served) == self._wanted():
+        elif is_swapped(connection, self.where) and revisions(connection, self.where.served) == self._wanted():
             make_triggers(connection, order.new_triggers)
         else:
             self._put_back(connection, order)
@@ -83,7 +84,7 @@ class Upgrade:
             OtherVersionError: it failed; the next start puts the old tables back.
         """
         order = read_order(connection, self.where)
-        found = self._revisions(connection, self.where.served)
+        found = revisions(connection, self.where.served)
         if order is None or order.moved or found == self._wanted():
             return
         if order.mlflow != version("mlflow") or order.revisions != found:
@@ -132,9 +133,9 @@ class Upgrade:
         for part, made in self.where.restored.items():
             self.say(f"migrating the tables of {part}")
             self.tables[part].migrate(made)
-        if (found := self._revisions(connection, self.where.restored)) != self._wanted():
+        if (found := revisions(connection, self.where.restored)) != self._wanted():
             raise OtherVersionError(f"the migration ended at {found}, and not at {self._wanted()}")
-        but = {*(tables.version_table for tables in self.tables.values()), *REWRITTEN}
+        but = {*VERSION_TABLES.values(), *REWRITTEN}
         compare(self.engine, self.where.replaced, self.where.restored, but, self.say)
 
     def _put_in_place(self, connection: Connection) -> None:
@@ -174,19 +175,8 @@ class Upgrade:
     ) -> tuple[Trigger, ...]:
         return tuple(one for part in schemas for one in triggers_in(connection, schemas[part], into[part]))
 
-    def _revisions(self, connection: Connection, schemas: Mapping[str, str]) -> dict[str, str]:
-        return {part: revision(connection, schemas[part], one.version_table) for part, one in self.tables.items()}
-
     def _wanted(self) -> dict[str, str]:
         return {part: tables.wanted for part, tables in self.tables.items()}
-
-
-def drop_copies(connection: Connection, where: Places) -> None:
-    """Drop the tables that an upgrade has made or kept beside those that are served."""
-    run(connection, "SET foreign_key_checks = 0")
-    for schema in (*where.restored.values(), *where.replaced.values()):
-        run(connection, f"DROP DATABASE IF EXISTS `{schema}`")
-    run(connection, "SET foreign_key_checks = 1")
 
 
 def confirm(engine: Engine, where: Places) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from yolops_server.database import tables_in
-from yolops_server.table_swap import Places, Trigger, run
+from yolops_server.table_swap import Places, Trigger, places, run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,11 +46,7 @@ class Order:
 
 def places_of_upgrade(settings: Settings) -> Places:
     """Return the schemas: migrated tables are made in `restored`, and `replaced` keeps those of the old version."""
-    served = {"runs": settings.schema, "users": settings.users_schema}
-    migrated, former = (
-        {part: f"{schema}_{word}" for part, schema in served.items()} for word in ("migrated", "former")
-    )
-    return Places(served, migrated, former, f"{settings.schema}_upgrade")
+    return places(settings, "migrated", "former", "upgrade")
 
 
 def read_order(connection: Connection, where: Places) -> Order | None:

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from yolops_server.administrators import INVALID, for_administrators, refusal
-from yolops_server.database import VERSION_TABLES, revision
+from yolops_server.database import engine_of, revisions
 from yolops_server.upgrade import confirm
 from yolops_server.upgrade_order import Order, forget_order, places_of_upgrade, read_order, write_order
 
@@ -28,11 +28,8 @@ class Upgrades:
     """
 
     def __init__(self, settings: Settings) -> None:
-        import sqlalchemy
-        from sqlalchemy.pool import NullPool
-
         self._where = places_of_upgrade(settings)
-        self._engine = sqlalchemy.create_engine(settings.address(""), poolclass=NullPool)
+        self._engine = engine_of(settings)
 
     def show(self) -> Any:
         """Answer which MLflow this is, and what was ordered."""
@@ -49,9 +46,7 @@ class Upgrades:
         if not isinstance(wanted, str) or not wanted:
             return refusal(400, INVALID, "say to which version of MLflow: to")
         with self._engine.connect() as connection:
-            served = self._where.served
-            found = {part: revision(connection, served[part], table) for part, table in VERSION_TABLES.items()}
-            write_order(connection, self._where, Order(wanted, found))
+            write_order(connection, self._where, Order(wanted, revisions(connection, self._where.served)))
         return self.show()
 
     def withdraw(self) -> Any:
