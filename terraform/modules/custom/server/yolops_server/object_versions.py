@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-GONE = {"NoSuchVersion", "NoSuchKey", "404"}
-
 
 @dataclass(frozen=True)
 class Version:
@@ -44,10 +42,9 @@ def read_versions(lines: Iterable[str]) -> Iterator[Version]:
 
 def current_versions(client: Any, bucket: str, prefix: str) -> Iterator[Version]:
     """Yield the current version of each object below a prefix, by key."""
-    for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
-        for item in page.get("Versions", []):
-            if item["IsLatest"]:
-                yield Version(item["Key"], item["VersionId"], item["Size"], item["ETag"])
+    for item in _versions(client, bucket, prefix):
+        if item["IsLatest"]:
+            yield Version(item["Key"], item["VersionId"], item["Size"], item["ETag"])
 
 
 def not_current(wanted: Iterable[Version], current: Iterable[Version]) -> Iterator[Version]:
@@ -65,14 +62,18 @@ def not_current(wanted: Iterable[Version], current: Iterable[Version]) -> Iterat
 
 def make_current(client: Any, bucket: str, version: Version) -> bool:
     """Make a version the current one; return whether the bucket still had it."""
-    from botocore.exceptions import ClientError
-
     source = {"Bucket": bucket, "Key": version.key, "VersionId": version.version}
     try:
         # In parts where it is larger than the 5 GB that S3 copies at once.
         client.copy(source, bucket, version.key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in GONE:
-            return False
-        raise
+    except client.exceptions.ClientError:
+        # S3 need not say "not there": to a role that may list some prefixes only it says "forbidden".
+        if any(item["VersionId"] == version.version for item in _versions(client, bucket, version.key)):
+            raise
+        return False
     return True
+
+
+def _versions(client: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+        yield from page.get("Versions", [])
