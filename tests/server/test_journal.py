@@ -61,6 +61,17 @@ def test_what_cloudwatch_refuses_is_sent_again_and_the_cursor_waits(capsys: pyte
     assert "throttled" in capsys.readouterr().err
 
 
+def test_a_full_disk_ends_no_shipping_and_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    sent: list[Line] = []
+
+    def keep(_: str) -> None:
+        raise OSError("No space left on device")
+
+    ship([Line(1, "first", "a")], sent.extend, keep, lambda: None)
+    assert [line.message for line in sent] == ["first"]
+    assert "No space left on device" in capsys.readouterr().err
+
+
 def test_the_pulse_is_a_line_that_cloudwatch_turns_into_metrics() -> None:
     said = json.loads(pulse(SETTINGS, "i-1", 5, measure(SETTINGS)).message)
     [metrics] = said["_aws"]["CloudWatchMetrics"]

@@ -126,9 +126,11 @@ def ship(
             except Exception as error:  # noqa: BLE001 - whatever it is, no line may be lost for it
                 print(f"CloudWatch does not take the journal: {error}", file=sys.stderr, flush=True)
                 pause()
-    cursors = [line.cursor for line in lines if line.cursor]
-    if cursors:
-        keep(cursors[-1])
+    if cursors := [line.cursor for line in lines if line.cursor]:
+        try:
+            keep(cursors[-1])
+        except OSError as error:  # a full disk; lines come twice if this process ends before there is room
+            print(f"how far the journal was shipped cannot be kept: {error}", file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -159,18 +161,26 @@ def main() -> None:
 
 
 def _follow(arrived: queue.Queue[Line]) -> None:
+    reason = "it has ended"
+    try:
+        _read_journal(arrived)
+    except Exception as error:  # noqa: BLE001 - it would end this thread only
+        reason = f"{type(error).__name__}: {error}"
+    # systemd starts this again, from the cursor on.
+    print(f"the journal cannot be followed: {reason}", file=sys.stderr, flush=True)
+    os._exit(1)
+
+
+def _read_journal(arrived: queue.Queue[Line]) -> None:
     cursor = CURSOR.read_text(encoding="ascii").strip() if CURSOR.exists() else ""
     since = [f"--after-cursor={cursor}"] if cursor else ["--boot", "--lines=all"]
     units = [f"--unit={unit}" for unit in SOURCES]
-    with subprocess.Popen(
-        ["journalctl", "--output=json", "--follow", "--no-pager", *since, *units], stdout=subprocess.PIPE, text=True
-    ) as journal:
+    # Without --all a line of more than 4096 bytes comes as null.
+    command = ["journalctl", "--output=json", "--all", "--follow", "--no-pager", *since, *units]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as journal:
         for entry in journal.stdout or ():
             if (line := parse(entry)) is not None:
                 arrived.put(line)
-    # systemd starts this again, from the cursor on; an exception would end this thread only.
-    print("the journal has ended", file=sys.stderr, flush=True)
-    os._exit(1)
 
 
 def _collect(arrived: queue.Queue[Line]) -> list[Line]:
