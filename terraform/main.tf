@@ -3,6 +3,24 @@
 locals {
   custom = one(module.custom)
   studio = one(module.studio)
+
+  # What both modes have, by the names of outputs.tf: spaces of Studio are told of it, too.
+  platform = {
+    aws_region                  = var.aws_region
+    project_name                = var.project_name
+    bucket_name                 = module.storage.bucket_name
+    artifact_uri                = "s3://${module.storage.bucket_name}/mlflow/artifacts"
+    dataset_uri                 = "s3://${module.storage.bucket_name}/datasets"
+    training_role_arn           = module.training.role_arn
+    training_image_repository   = module.training.image_repository_url
+    training_image_registry     = module.training.image_registry
+    training_log_group          = module.training.log_group_name
+    training_subnet_ids         = module.training.subnet_ids
+    training_security_group_ids = [module.training.security_group_id]
+    sagemaker_instance_type     = var.sagemaker_instance_type
+    kms_key_arn                 = var.kms_key_arn
+    vpc_id                      = module.network.vpc_id
+  }
 }
 
 module "network" {
@@ -85,24 +103,7 @@ module "studio" {
   studio_users                 = var.studio_users
   studio_idle_minutes          = var.studio_idle_minutes
   kms_key_arn                  = var.kms_key_arn
-
-  # As outputs.tf names them.
-  platform = {
-    aws_region                  = var.aws_region
-    project_name                = var.project_name
-    bucket_name                 = module.storage.bucket_name
-    artifact_uri                = "s3://${module.storage.bucket_name}/mlflow/artifacts"
-    dataset_uri                 = "s3://${module.storage.bucket_name}/datasets"
-    training_role_arn           = module.training.role_arn
-    training_image_repository   = module.training.image_repository_url
-    training_image_registry     = module.training.image_registry
-    training_log_group          = module.training.log_group_name
-    training_subnet_ids         = module.training.subnet_ids
-    training_security_group_ids = [module.training.security_group_id]
-    sagemaker_instance_type     = var.sagemaker_instance_type
-    kms_key_arn                 = var.kms_key_arn
-    vpc_id                      = module.network.vpc_id
-  }
+  platform                     = local.platform
 }
 
 module "observability" {

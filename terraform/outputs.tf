@@ -2,12 +2,12 @@
 
 output "aws_region" {
   description = "Region of the platform."
-  value       = var.aws_region
+  value       = local.platform.aws_region
 }
 
 output "project_name" {
   description = "Prefix of every name and value of the tag Project."
-  value       = var.project_name
+  value       = local.platform.project_name
 }
 
 output "deployment_mode" {
@@ -32,17 +32,17 @@ output "mlflow_ui_url" {
 
 output "bucket_name" {
   description = "Bucket of datasets, jobs and artifacts."
-  value       = module.storage.bucket_name
+  value       = local.platform.bucket_name
 }
 
 output "artifact_uri" {
   description = "Where MLflow keeps artifacts."
-  value       = "s3://${module.storage.bucket_name}/mlflow/artifacts"
+  value       = local.platform.artifact_uri
 }
 
 output "dataset_uri" {
   description = "Where datasets are kept."
-  value       = "s3://${module.storage.bucket_name}/datasets"
+  value       = local.platform.dataset_uri
 }
 
 output "training_login_secret_arn" {
@@ -57,37 +57,37 @@ output "training_secrets_endpoint" {
 
 output "training_role_arn" {
   description = "Role of training jobs."
-  value       = module.training.role_arn
+  value       = local.platform.training_role_arn
 }
 
 output "training_image_repository" {
   description = "ECR repository of the training image."
-  value       = module.training.image_repository_url
+  value       = local.platform.training_image_repository
 }
 
 output "training_image_registry" {
   description = "ECR registry of AWS's own training images in this region."
-  value       = module.training.image_registry
+  value       = local.platform.training_image_registry
 }
 
 output "training_log_group" {
   description = "Log group that SageMaker writes training jobs to; the streams of this platform start with project_name."
-  value       = module.training.log_group_name
+  value       = local.platform.training_log_group
 }
 
 output "training_subnet_ids" {
   description = "Subnets that training jobs run in."
-  value       = module.training.subnet_ids
+  value       = local.platform.training_subnet_ids
 }
 
 output "training_security_group_ids" {
   description = "Security groups of training jobs."
-  value       = [module.training.security_group_id]
+  value       = local.platform.training_security_group_ids
 }
 
 output "sagemaker_instance_type" {
   description = "Instance type of training jobs that name no other."
-  value       = var.sagemaker_instance_type
+  value       = local.platform.sagemaker_instance_type
 }
 
 output "deploy_role_arn" {
@@ -97,12 +97,12 @@ output "deploy_role_arn" {
 
 output "kms_key_arn" {
   description = "KMS key of bucket, images and disks; empty for AWS's own keys."
-  value       = var.kms_key_arn
+  value       = local.platform.kms_key_arn
 }
 
 output "vpc_id" {
   description = "VPC of the platform."
-  value       = module.network.vpc_id
+  value       = local.platform.vpc_id
 }
 
 output "studio_domain_id" {
