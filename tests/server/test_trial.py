@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.error
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import pytest
@@ -17,9 +17,11 @@ from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
 from tests.rehearsal.conftest import wait_for
+from tests.server import memory
 from tests.server.mlflow_versions import Running, interpreter
 from tests.server.upgradable import ADA, ADMIN, API, NEW, OLD, UPGRADE, Platform, seen, upgradable
 from yolops_server.table_swap import run
+from yolops_server.work import KILLED
 
 pytestmark = [
     pytest.mark.timeout(900),
@@ -28,6 +30,8 @@ pytestmark = [
 TRIAL, BACKUPS = f"{UPGRADE}/trial", "/api/2.0/yolops/backups"
 # What only the newer version has.
 MADE = "sql_trace_metric_daily_rollups"
+# What a trial may take beside MLflow (docs/how-to/upgrade.md), less than it needs to begin, and more than MLflow has.
+ENOUGH, TOO_LITTLE, MORE = 600 << 20, 64 << 20, 500 << 20
 # Where a trial is killed: at the first line that begins with this.
 MOMENTS = (
     "trial: installing MLflow",
@@ -107,7 +111,8 @@ def under_load(server: Running) -> Iterator[list[str]]:
 
 def test_a_trial_says_what_an_upgrade_would_do_and_nobody_notices(platform: Platform, server: Running) -> None:
     assert server.ask(TRIAL, login=ADMIN) == {"versions": [OLD, NEW], "trial": None}
-    with under_load(server) as wrong:
+    room: AbstractContextManager[None] = memory.limited(server.pid, ENOUGH) if memory.groups() else nullcontext()
+    with under_load(server) as wrong, room:
         trial = tried(server)
     assert wrong == []
     assert (trial["state"], trial["to"]) == ("done", NEW), trial
@@ -139,6 +144,17 @@ def test_a_trial_of_a_migration_that_would_fail_says_why(platform: Platform, ser
     server.ask(f"{BACKUPS}/{backup}", method="DELETE", login=ADMIN)  # the latest one is what others are tried on
     assert left(platform) == []
     assert seen(server) == platform.seen
+
+
+@pytest.mark.skipif(not memory.groups(), reason="only root may limit memory, on a Linux that lets it")
+def test_a_trial_that_memory_is_too_short_for_is_ended_and_says_so_while_mlflow_serves(
+    platform: Platform, server: Running
+) -> None:
+    with memory.limited(server.pid, TOO_LITTLE, MORE):
+        trial = tried(server)
+        assert (trial["state"], trial["error"]) == ("failed", KILLED)
+        assert seen(server) == platform.seen
+    assert left(platform) == []
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

@@ -6,13 +6,11 @@ process of its own, so that no request waits for it.
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import threading
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
+from yolops_server import work
 from yolops_server.administrators import BUSY, MISSING, for_administrators, refusal
 from yolops_server.backup import LOCK
 from yolops_server.backup_status import Status, view
@@ -75,10 +73,8 @@ class Backups:
     def _begin(self, command: str, *ids: str) -> Any:
         if self.is_busy():
             return refusal(409, BUSY, "another backup, restore or trial of an upgrade is under way")
-        Status(self.store(), ids[-1], {"restores": ids[0]} if command == "restore" else {}).say("starting")
-        child = subprocess.Popen([sys.executable, "-m", "yolops_server.backup", command, *ids])
-        # So that it is no zombie once it ends.
-        threading.Thread(target=child.wait, daemon=True).start()
+        status = Status(self.store(), ids[-1], {"restores": ids[0]} if command == "restore" else {})
+        work.start(status, "backup", command, *ids)
         return {"id": ids[-1]}, 202
 
     def store(self) -> BackupStore:

@@ -8,13 +8,12 @@ the latest one of what is served, or a new one.
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
@@ -34,9 +33,11 @@ from yolops_server.backup_status import State, Status
 from yolops_server.backup_store import MANIFEST, new_id, store_of
 from yolops_server.database import alone
 from yolops_server.settings import read_settings
+from yolops_server.work import KILLED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from sqlalchemy.engine import Connection
 
@@ -157,6 +158,8 @@ def _migrate(python: Path, place: Path, say: Say) -> dict[str, list[str]]:
             raise
     if reason := found.get("failure"):
         raise FailedError(reason)
+    if child.returncode == -signal.SIGKILL:
+        raise FailedError(KILLED)
     if "migrations" not in found or child.returncode:
         raise FailedError(f"its process ended with code {child.returncode}")
     return dict(found["migrations"])
@@ -188,9 +191,6 @@ def main() -> None:
     import boto3
 
     wanted, *named = sys.argv[1:]
-    # When memory is short, this is ended, and not what serves.
-    with suppress(OSError):  # only Linux has it
-        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     settings = read_settings()
     client = boto3.client("s3", region_name=settings.region)
     status = Status(store_of(settings, client), NAME, {"to": wanted})

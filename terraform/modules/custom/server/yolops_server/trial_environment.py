@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yolops_server.work import KILLED
+
 if TYPE_CHECKING:
     from yolops_server.settings import Settings
 
@@ -66,7 +68,7 @@ def make(settings: Settings, version: str, place: Path) -> Path:
         )
         if done.returncode:
             print(done.stderr, file=sys.stderr, flush=True)
-            reason = " ".join(done.stderr.split())[-300:]
+            reason = KILLED if done.returncode == -signal.SIGKILL else " ".join(done.stderr.split())[-300:]
             raise NotInstalledError(f"MLflow {version} cannot be installed beside the one that serves: {reason}")
     return python
 

@@ -1,6 +1,6 @@
 """Where an upgrade is tried: schemas and a directory of its own, which nothing that is served ever touches.
 
-Whatever a trial that was killed has left there, the next start of a server or the next trial removes.
+Whatever a trial that was killed has left there, the server that has begun it removes, or else the next start or trial.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from yolops_server.settings import Settings
     from yolops_server.table_swap import Places
 
-# Seconds that a start waits for tables that are still in use.
+# Seconds to wait for tables that are still in use.
 PATIENCE_S = 5
 
 
@@ -47,9 +47,15 @@ def remove(connection: Connection, settings: Settings) -> None:
     shutil.rmtree(directory(settings), ignore_errors=True)
 
 
-def remove_remains(engine: Engine, settings: Settings) -> None:
-    """Remove what a trial that was killed has left, unless another server tries an upgrade now."""
+def remove_remains(engine: Engine, settings: Settings, patience_s: int = 0) -> None:
+    """Remove what a trial that was killed has left, unless another server tries an upgrade now.
+
+    Args:
+        engine: leads to the database.
+        settings: the settings of the server.
+        patience_s: how long to wait for the lock: the database may not know yet that one was killed.
+    """
     # What the database still does for one that was killed keeps its tables; then the next trial removes them.
-    with suppress(TimeoutError, OperationalError), alone(engine, LOCK, 0) as connection:
+    with suppress(TimeoutError, OperationalError), alone(engine, LOCK, patience_s) as connection:
         run(connection, f"SET lock_wait_timeout = {PATIENCE_S}")
         remove(connection, settings)

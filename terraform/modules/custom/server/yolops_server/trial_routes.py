@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import threading
 from typing import TYPE_CHECKING, Any
 
-from yolops_server import trial_environment
+from yolops_server import trial_environment, trial_place, work
 from yolops_server.administrators import BUSY, INVALID, MISSING, for_administrators, refusal
 from yolops_server.backup_status import Status, state_of
 from yolops_server.backup_store import STATUS, NoBackupError
+from yolops_server.database import engine_of
 from yolops_server.trial import NAME
 
 if TYPE_CHECKING:
@@ -59,11 +57,12 @@ class Trials:
                 return refusal(404, MISSING, str(error))
         if self._backups.is_busy():
             return refusal(409, BUSY, "a backup, a restore or another trial is under way")
-        Status(store, NAME, {"to": wanted}).say("starting")
-        child = subprocess.Popen([sys.executable, "-m", "yolops_server.trial", wanted, *filter(None, [backup])])
-        # So that it is no zombie once it ends.
-        threading.Thread(target=child.wait, daemon=True).start()
+        arguments = [wanted, *filter(None, [backup])]
+        work.start(Status(store, NAME, {"to": wanted}), "trial", *arguments, clean=self._clean)
         return self.show(), 202
+
+    def _clean(self) -> None:
+        trial_place.remove_remains(engine_of(self._settings), self._settings, trial_place.PATIENCE_S)
 
 
 def install(flask_app: Any, settings: Settings, backups: Backups) -> None:
