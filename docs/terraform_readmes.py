@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,10 +114,18 @@ def _with_section(module: Path) -> str:
 
 
 def _blocks(module: Path, kind: str) -> Iterator[tuple[str, dict[str, object]]]:
-    options = SerializationOptions(strip_string_quotes=True)
     for path in sorted(module.glob("*.tf"), key=lambda path: (path.name != "variables.tf", path.name)):
-        for block in hcl2.loads(path.read_text("utf-8"), serialization_options=options).get(kind, []):
+        for block in _parsed(path).get(kind, []):
             yield from block.items()
+
+
+@cache  # parsing takes nearly all the time, and inputs and outputs are asked for one after the other
+def _parsed(path: Path) -> dict[str, list[dict[str, dict[str, object]]]]:
+    options = SerializationOptions(strip_string_quotes=True)
+    parsed: dict[str, list[dict[str, dict[str, object]]]] = hcl2.loads(
+        path.read_text("utf-8"), serialization_options=options
+    )
+    return parsed
 
 
 def _input(name: str, body: dict[str, object]) -> Input:
