@@ -19,12 +19,8 @@ class FakeTerraform:
     """Plans what it was told to plan, and remembers what was imported."""
 
     def __init__(self, *creates: tuple[str, dict[str, Any]], state: tuple[tuple[str, str], ...] = ()) -> None:
-        resources = [
-            {"mode": "managed", "address": f"{type_}.known", "type": type_, "values": {"id": one}}
-            for type_, one in state
-        ]
+        self.state = [{"address": f"{type_}.known", "type": type_, "values": {"id": one}} for type_, one in state]
         self.shown = {
-            "prior_state": {"values": {"root_module": {"resources": resources}}},
             "resource_changes": [
                 {
                     "address": address,
@@ -43,6 +39,9 @@ class FakeTerraform:
     def plan(self, *, refresh: bool) -> dict[str, Any]:
         assert not refresh
         return self.shown
+
+    def resources(self) -> list[dict[str, Any]]:
+        return self.state
 
     def import_all(self, identities: dict[str, str]) -> Iterator[tuple[str, YolopsError | None]]:
         yield from ((address, None) for address in identities)
@@ -140,7 +139,8 @@ def test_a_database_whose_creation_was_interrupted_is_waited_for_and_kept_becaus
     shown = {"resource_changes": [interrupted("aws_vpc_endpoint.s3", id="vpce-1"), database]}
     terraform, aws = FakeTerraform(), FakeAws()
     assert recovery(terraform, aws).keep(shown)
-    assert aws.waited == ["db_instance_available", {"DBInstanceIdentifier": "cells-mlflow"}]
+    waiter, asked = aws.waited
+    assert (waiter, asked["DBInstanceIdentifier"]) == ("db_instance_available", "cells-mlflow")
     assert terraform.untainted == ["aws_db_instance.database"]
     assert not recovery(terraform, aws).keep({"resource_changes": [database | {"action_reason": "replace_by_request"}]})
 

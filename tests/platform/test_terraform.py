@@ -15,7 +15,7 @@ import pytest
 
 from tests.platform.tiny_terraform import tiny
 from yolops.errors import YolopsError
-from yolops.platform.plan import Action, read_plan, unprotects
+from yolops.platform.plan import Action, read_destruction, read_plan, unprotects
 from yolops.platform.terraform import Terraform
 from yolops.running_processes import find_background
 
@@ -192,7 +192,7 @@ def test_an_apply_that_somebody_watches_has_an_owner(terraform: Terraform) -> No
 
 def test_a_destroy_is_planned_and_applied_like_everything_else(terraform: Terraform) -> None:
     apply(terraform)
-    assert read_plan(terraform.plan(destroy=True)).count(Action.DESTROY) == 3
+    assert read_destruction(terraform.plan_destroy()).count(Action.DESTROY) == 3
     terraform.apply(lambda _: None)
     assert terraform.resources() == []
 

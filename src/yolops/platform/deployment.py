@@ -15,7 +15,7 @@ from yolops.errors import YolopsError
 from yolops.platform.configuration import mirror
 from yolops.platform.leftovers import Scope, count_objects, find_leftovers
 from yolops.platform.outputs import Outputs, from_terraform
-from yolops.platform.plan import PROTECTION, Plan, read_plan, unprotects
+from yolops.platform.plan import PROTECTION, Plan, read_destruction, read_plan, unprotects
 from yolops.platform.readiness import HEALTHY, Server, wait_until_healthy
 from yolops.platform.recovery import Recovery
 from yolops.platform.root_certificate import trust_in
@@ -227,7 +227,7 @@ class Deployment:
         """Save a plan that destroys everything except buckets that are kept, and return it."""
         self._scope(stake)
         self.terraform.forget(stake.kept_addresses())
-        return read_plan(self.terraform.plan(destroy=True))
+        return read_destruction(self.terraform.plan_destroy())
 
     def leftovers(self, stake: Stake, tell: Callable[[str], object]) -> list[Finding]:
         """Return what is left in AWS of a platform that was destroyed.

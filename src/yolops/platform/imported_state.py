@@ -1,8 +1,7 @@
 """What an import leaves out of the state although a destroy reads it there, put back.
 
 AWS tells how something is, not what is to become of it: a Studio domain that was imported would keep its file system.
-The state is edited as `terraform state pull` and `push` have it, format 4:
-https://developer.hashicorp.com/terraform/cli/state/recover
+The state is edited as `terraform state pull` and `push` have it.
 """
 
 from __future__ import annotations
@@ -10,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from yolops.errors import YolopsError
+from yolops.platform.state import FORMAT
+from yolops.platform.state import address as address_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FORMAT = 4
 # By type, the attributes that only its deletion reads and that cannot be changed once it exists. What can be changed is
 # put right by the next apply.
 READ_BY_DESTROY = {"aws_sagemaker_domain": ("retention_policy",)}
@@ -41,7 +41,7 @@ def complete(state: dict[str, Any], address: str, attributes: Mapping[str, Any])
     Raises:
         YolopsError: the state is of another format, or the resource is not in it.
     """
-    known = {_address(resource, one) for resource in state.get("resources", []) for one in resource["instances"]}
+    known = {address_of(resource, one) for resource in state.get("resources", []) for one in resource["instances"]}
     if state.get("version") != FORMAT or address not in known:
         raise YolopsError(
             f"{address}: the state does not take {', '.join(attributes)}, which its deletion reads",
@@ -57,12 +57,6 @@ def complete(state: dict[str, Any], address: str, attributes: Mapping[str, Any])
 def _completed(
     resource: Mapping[str, Any], instance: dict[str, Any], address: str, attributes: Mapping[str, Any]
 ) -> dict[str, Any]:
-    if _address(resource, instance) != address:
+    if address_of(resource, instance) != address:
         return instance
     return {**instance, "attributes": {**instance["attributes"], **attributes}}
-
-
-def _address(resource: Mapping[str, Any], instance: Mapping[str, Any]) -> str:
-    key = instance.get("index_key")
-    index = "" if key is None else f"[{key}]" if isinstance(key, int) else f'["{key}"]'
-    return ".".join(part for part in (resource.get("module"), resource["type"], f"{resource['name']}{index}") if part)

@@ -134,6 +134,16 @@ def read_plan(shown: Mapping[str, Any]) -> Plan:
     return Plan(tuple(ranked), tuple(changed))
 
 
+def read_destruction(announced: Sequence[Mapping[str, Any]]) -> Plan:
+    """Return what a plan to destroy everything would do.
+
+    Args:
+        announced: what Terraform said while it made the plan, as its machine-readable messages.
+    """
+    resources = [event["change"]["resource"] for event in announced if event.get("type") == "planned_change"]
+    return Plan(tuple(Change(Action.DESTROY, item["addr"], item["resource_type"]) for item in resources))
+
+
 def unprotects(shown: Mapping[str, Any]) -> bool:
     """Return whether a plan takes the protection against deletion away from something.
 

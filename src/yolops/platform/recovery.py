@@ -15,7 +15,6 @@ from yolops.aws import absent_ok, aws_errors
 from yolops.errors import YolopsError
 from yolops.platform import imported_state, state_lock
 from yolops.platform.adoption import is_foreign, question
-from yolops.platform.terraform import managed_resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,7 +26,9 @@ if TYPE_CHECKING:
 
 POLL_S = 1.0
 STOP_PATIENCE_S = 5.0
-# What AWS is still creating would refuse every change that the next apply makes to it.
+# What AWS is still creating would refuse every change that the next apply makes to it. boto3 alone would look again
+# only after half a minute.
+LOOK_AGAIN = {"Delay": 5, "MaxAttempts": 720}
 WAITERS = {
     "aws_db_instance": ("rds", "db_instance_available", "DBInstanceIdentifier"),
     "aws_cloudformation_stack": ("cloudformation", "stack_create_complete", "StackName"),
@@ -105,10 +106,7 @@ class Recovery:
         self._account = self._account or self._aws.account()
         shown = self._terraform.plan(refresh=False)
         # By type as well: a role and its instance profile may bear one name.
-        known = {
-            (resource["type"], str(resource["values"].get("id")))
-            for resource in managed_resources(shown.get("prior_state") or {})
-        }
+        known = {(resource["type"], str(resource["values"].get("id"))) for resource in self._terraform.resources()}
         orphans: list[Orphan] = []
         unclear: list[str] = []
         for item in shown.get("resource_changes", []):
@@ -205,4 +203,6 @@ class Recovery:
         if orphan.type in WAITERS:
             service, waiter, parameter = WAITERS[orphan.type]
             with aws_errors(f"{service} {orphan.identity}"):
-                self._aws.client(service).get_waiter(waiter).wait(**{parameter: orphan.identity})
+                self._aws.client(service).get_waiter(waiter).wait(
+                    **{parameter: orphan.identity}, WaiterConfig=LOOK_AGAIN
+                )

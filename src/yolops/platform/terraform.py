@@ -15,6 +15,7 @@ from yolops import process, running_processes
 from yolops.errors import YolopsError
 from yolops.platform import bare_configuration, imported_state, terraform_run
 from yolops.platform.configuration import fingerprint
+from yolops.platform.state import managed_resources
 from yolops.platform.terraform_run import Ended, failure
 
 if TYPE_CHECKING:
@@ -81,7 +82,6 @@ class Terraform:
     def plan(
         self,
         *,
-        destroy: bool = False,
         variables: Mapping[str, str] | None = None,
         targets: Sequence[str] = (),
         refresh: bool = True,
@@ -89,7 +89,6 @@ class Terraform:
         """Save a plan that `apply` will carry out, and return it as Terraform's JSON; {} if it changes nothing.
 
         Args:
-            destroy: plan to destroy everything.
             variables: what differs from the settings this once; no secret, since arguments can be seen.
             targets: addresses; then only they and what they need.
             refresh: look in AWS first whether everything is still as the state says.
@@ -97,16 +96,20 @@ class Terraform:
         Raises:
             YolopsError: the configuration or the settings are not valid, or AWS refuses.
         """
-        self._plan_file.unlink(missing_ok=True)
-        self._plan_file.touch(mode=0o600)  # it holds whatever the state holds
-        arguments = ["-json", "-input=false", "-detailed-exitcode", f"-out={self._plan_file}"]
-        arguments += ["-destroy"] if destroy else []
-        arguments += [] if refresh else ["-refresh=false"]
+        arguments = [] if refresh else ["-refresh=false"]
         arguments += [f"-var={name}={value}" for name, value in (variables or {}).items()]
         arguments += [f"-target={target}" for target in targets]
-        ended = self._stream("plan", *arguments, good=(NO_CHANGE, CHANGES))
+        ended = self._save_plan(*arguments)
         # To show a plan Terraform starts the provider once more, which takes seconds.
         return {} if ended.code == NO_CHANGE else self._json("show", "-json", str(self._plan_file))
+
+    def plan_destroy(self) -> list[Event]:
+        """Save a plan that destroys everything, and return what Terraform announced meanwhile.
+
+        Raises:
+            YolopsError: something refuses to be destroyed, or AWS refuses.
+        """
+        return self._save_plan("-destroy").events
 
     def apply(self, tell: Callable[[Event], object]) -> None:
         """Carry out exactly the saved plan.
@@ -156,8 +159,8 @@ class Terraform:
         return {name: output["value"] for name, output in self._json("output", "-json").items()}
 
     def resources(self) -> list[dict[str, Any]]:
-        """Return every resource of the state as Terraform's JSON has it; data sources are none."""
-        return managed_resources(self._json("show", "-json"))
+        """Return every resource of the state, as `state.managed_resources` has it."""
+        return managed_resources(self._state())
 
     def drift(self, variables: Mapping[str, str] | None = None) -> list[str]:
         """Return the addresses of what was changed behind Terraform's back and an apply would put right.
@@ -204,7 +207,7 @@ class Terraform:
         file = self.records / "completed.tfstate"
         file.touch(mode=0o600)
         try:
-            file.write_text(json.dumps(imported_state.complete(self._json("state", "pull"), address, attributes)))
+            file.write_text(json.dumps(imported_state.complete(self._state(), address, attributes)))
             self._stream("state", "push", str(file.resolve()))
         finally:
             file.unlink()
@@ -221,6 +224,12 @@ class Terraform:
     def force_unlock(self, lock_id: str) -> None:
         """Take the lock of the state away from an owner who is dead."""
         self._stream("force-unlock", "-force", lock_id)
+
+    def _save_plan(self, *arguments: str) -> Ended:
+        self._plan_file.unlink(missing_ok=True)
+        self._plan_file.touch(mode=0o600)  # it holds whatever the state holds
+        options = ("-json", "-input=false", "-detailed-exitcode", f"-out={self._plan_file}")
+        return self._stream("plan", *options, *arguments, good=(NO_CHANGE, CHANGES))
 
     def _stream(
         self, command: str, *arguments: str, good: tuple[int, ...] = (0,), log: str = "", cwd: Path | None = None
@@ -251,11 +260,15 @@ class Terraform:
     def _short(self, *arguments: str) -> process.Completed:
         return process.run([self._binary, *arguments], cwd=self.directory, env=ENVIRONMENT, timeout=READ_PATIENCE_S)
 
+    def _state(self) -> dict[str, Any]:
+        """Return the state; {} before the first apply."""
+        return self._json("state", "pull")
+
     def _json(self, *arguments: str) -> dict[str, Any]:
         done = self._short(*arguments)
         if done.returncode:
             raise failure(arguments[0], Ended(done.returncode, [], done.stderr.splitlines()), MEND)
-        return dict(json.loads(done.stdout))
+        return dict(json.loads(done.stdout or "{}"))
 
     def _fingerprint(self) -> str:
         """Return what stays the same as long as `init` need not run: the code, and that its result is there."""
@@ -264,15 +277,3 @@ class Terraform:
 
 def _changed(events: Sequence[Event], kind: str) -> set[str]:
     return {event["change"]["resource"]["addr"] for event in events if event.get("type") == kind}
-
-
-def managed_resources(state: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the resources in Terraform's JSON of a state, without data sources."""
-
-    def below(module: Mapping[str, Any]) -> list[dict[str, Any]]:
-        return [
-            *module.get("resources", []),
-            *(item for part in module.get("child_modules", []) for item in below(part)),
-        ]
-
-    return [item for item in below((state.get("values") or {}).get("root_module", {})) if item["mode"] == "managed"]
