@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 
 from tests.certificates import signed
-from tests.secure_mlflow import ADMIN, SecureMlflow, secure_mlflow
+from tests.secure_mlflow import ADMIN, SecureMlflow
 from yolops.platform.access import Access, Credentials
 from yolops.platform.trust import Trust
 from yolops.running_processes import stop
@@ -22,12 +20,6 @@ from yolops.training.sending import send_what_waits, wait_until_delivered
 
 WRONG = Credentials(ADMIN.username, "a canary of a password")
 FIVE = [float(number) for number in range(5)]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureMlflow]:
-    with secure_mlflow(tmp_path_factory.mktemp("mlflow")) as running:
-        yield running
 
 
 def ended(directory: Path, uri: str, name: str) -> Spool:
@@ -44,10 +36,10 @@ def ended(directory: Path, uri: str, name: str) -> Spool:
     return spool
 
 
-def points(server: SecureMlflow, spool: Spool) -> list[float]:
-    run: dict[str, Any] = server.rest().get("runs/get", run_id=spool.progress().run_id)["run"]
+def points(mlflow: SecureMlflow, spool: Spool) -> list[float]:
+    run: dict[str, Any] = mlflow.rest().get("runs/get", run_id=spool.progress().run_id)["run"]
     assert run["info"]["status"] == "FINISHED"
-    history = server.rest().get("metrics/get-history", run_id=run["info"]["run_id"], metric_key="loss")
+    history = mlflow.rest().get("metrics/get-history", run_id=run["info"]["run_id"], metric_key="loss")
     return [float(point["value"]) for point in history["metrics"]]
 
 
@@ -61,27 +53,27 @@ def sent(spool: Spool, access: Access) -> tuple[bool, list[str]]:
 
 
 def test_a_run_whose_login_is_refused_waits_and_arrives_with_the_right_one(
-    server: SecureMlflow, tmp_path: Path
+    mlflow: SecureMlflow, tmp_path: Path
 ) -> None:
-    spool = ended(tmp_path, server.uri, "first")
-    arrived, told = sent(spool, server.access(WRONG))
+    spool = ended(tmp_path, mlflow.uri, "first")
+    arrived, told = sent(spool, mlflow.access(WRONG))
     assert (arrived, told) == (False, ["MLflow does not let you in (401): the name, password or token is wrong"])
     assert "canary" not in "".join(path.read_text() for path in spool.directory.iterdir())
 
-    arrived, _ = sent(spool, server.access())
+    arrived, _ = sent(spool, mlflow.access())
     assert arrived, spool.log_file.read_text()
-    assert points(server, spool) == FIVE
+    assert points(mlflow, spool) == FIVE
     assert spool.progress().rejected == 0
     assert ADMIN.password not in spool.log_file.read_text()
 
 
-def test_a_run_that_somebody_may_not_log_waits_for_the_permission(server: SecureMlflow, tmp_path: Path) -> None:
-    root = server.rest()
+def test_a_run_that_somebody_may_not_log_waits_for_the_permission(mlflow: SecureMlflow, tmp_path: Path) -> None:
+    root = mlflow.rest()
     root.post("users/create", username="ana", password="the password of ana")
     if not root.post("experiments/search", max_results=10, filter="name = 'cells'").get("experiments"):
         root.post("experiments/create", name="cells")
-    ana = server.access(Credentials("ana", "the password of ana"))
-    spool = ended(tmp_path, server.uri, "of ana")
+    ana = mlflow.access(Credentials("ana", "the password of ana"))
+    spool = ended(tmp_path, mlflow.uri, "of ana")
     arrived, told = sent(spool, ana)
     assert arrived is False
     assert "does not let you do this (403)" in told[0]
@@ -89,29 +81,29 @@ def test_a_run_that_somebody_may_not_log_waits_for_the_permission(server: Secure
     permission = {"username": "ana", "resource_type": "experiment", "permission": "EDIT"}
     root.post("/api/3.0/mlflow/users/permissions/grant", **permission, resource_id=experiment)
     assert sent(spool, ana)[0], spool.log_file.read_text()
-    assert points(server, spool) == FIVE
+    assert points(mlflow, spool) == FIVE
 
 
 def test_a_certificate_that_is_not_believed_is_said_and_a_new_root_in_its_file_helps(
-    server: SecureMlflow, tmp_path: Path
+    mlflow: SecureMlflow, tmp_path: Path
 ) -> None:
     kept = tmp_path / "trusted.pem"
     shutil.copy(signed(tmp_path / "other").root, kept)
-    spool = ended(tmp_path, server.uri, "third")
-    access = Access(server.uri, ADMIN, Trust(kept))
+    spool = ended(tmp_path, mlflow.uri, "third")
+    access = Access(mlflow.uri, ADMIN, Trust(kept))
     arrived, told = sent(spool, access)
     assert (arrived, told) == (False, ["the certificate of the server is not trusted"])
-    shutil.copy(server.files.root, kept)
+    shutil.copy(mlflow.files.root, kept)
     assert sent(spool, access)[0], spool.log_file.read_text()
-    assert points(server, spool) == FIVE
+    assert points(mlflow, spool) == FIVE
 
 
 def test_a_login_stands_in_the_environment_alone_and_goes_to_no_other_server(
-    server: SecureMlflow, tmp_path: Path
+    mlflow: SecureMlflow, tmp_path: Path
 ) -> None:
-    elsewhere = Access("https://mlflow.example", ADMIN, Trust(server.files.root))
-    for name, access, knows in (("own", server.access(), True), ("other", elsewhere, False)):
-        spool = ended(tmp_path / name, server.uri, name)
+    elsewhere = Access("https://mlflow.example", ADMIN, Trust(mlflow.files.root))
+    for name, access, knows in (("own", mlflow.access(), True), ("other", elsewhere, False)):
+        spool = ended(tmp_path / name, mlflow.uri, name)
         [(_, sender)] = send_what_waits([spool], access)
         process = psutil.Process(sender.pid)
         found = (ADMIN.password in process.environ().values(), ADMIN.password in " ".join(process.cmdline()))

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.secure_mlflow import SecureMlflow, secure_mlflow
 from yolops.errors import YolopsError
 from yolops.tracking.pending_runs import create_pending
 from yolops.tracking.rest import MlflowRest
@@ -14,17 +11,6 @@ from yolops.training.job.contract import JobRequest
 from yolops.training.job.trial_run import find_trial_run, with_own_run
 
 JOB = "cells-tune-01234567-001-0a1b2c3d"
-
-
-@pytest.fixture(scope="module")
-def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureMlflow]:
-    with secure_mlflow(tmp_path_factory.mktemp("mlflow")) as server:
-        yield server
-
-
-@pytest.fixture
-def rest(mlflow: SecureMlflow) -> MlflowRest:
-    return mlflow.rest()
 
 
 def test_a_trial_makes_its_run_below_the_search_and_the_next_instance_finds_it_again(rest: MlflowRest) -> None:

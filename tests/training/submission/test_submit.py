@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.secure_mlflow import SecureMlflow, secure_mlflow
+from tests.secure_mlflow import SecureMlflow
 from tests.training.submission.jobs import job
 from yolops.errors import YolopsError
 from yolops.platform.access import Credentials
@@ -49,17 +48,6 @@ def run_of(rest: MlflowRest, job_name: str) -> dict[str, Any]:
 
 def plan(run: PendingRun) -> JobSpec:
     return job(run_id=run.run_id)
-
-
-@pytest.fixture(scope="module")
-def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureMlflow]:
-    with secure_mlflow(tmp_path_factory.mktemp("mlflow")) as server:
-        yield server
-
-
-@pytest.fixture
-def rest(mlflow: SecureMlflow) -> MlflowRest:
-    return mlflow.rest()
 
 
 def test_a_run_is_scheduled_and_pending_before_its_job_is_asked_for(rest: MlflowRest) -> None:

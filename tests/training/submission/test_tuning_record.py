@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.secure_mlflow import SecureMlflow, secure_mlflow
 from yolops.tracking.pending_runs import create_pending
 from yolops.tracking.rest import MlflowRest
 from yolops.training.job.contract import JobRequest
@@ -30,17 +28,6 @@ REQUEST = TuneRequest(
     seed=7,
     arguments={"epochs": 3},
 )
-
-
-@pytest.fixture(scope="module")
-def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureMlflow]:
-    with secure_mlflow(tmp_path_factory.mktemp("mlflow")) as server:
-        yield server
-
-
-@pytest.fixture
-def rest(mlflow: SecureMlflow) -> MlflowRest:
-    return mlflow.rest()
 
 
 def search(rest: MlflowRest, status: str, failure: str = "") -> Tuning:
