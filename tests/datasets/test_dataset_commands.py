@@ -101,6 +101,14 @@ def test_a_page_and_a_repaired_copy_are_written_beside_the_report(run: Any, buil
     assert "cannot be written" in str(run("check", builder.root, "--html", tmp_path / "no/where.html").exception)
 
 
+def test_what_cannot_be_is_said_before_any_image_is_read(run: Any, builder: Builder) -> None:
+    builder.label("train/a.png", "5 0.5 0.5 0.1 0.1\n")  # would be said as soon as it was read
+    named = run("push", builder.root, "--name", "my cells")
+    assert ("'my cells' cannot be the name" in str(named.exception), named.stderr) == (True, "")
+    occupied = run("check", builder.root, "--fix", builder.root)
+    assert ("exists already" in str(occupied.exception), occupied.stderr) == (True, "")
+
+
 def test_a_file_whose_name_is_not_utf8_is_reported_like_any_other(run: Any, builder: Builder, tmp_path: Path) -> None:
     builder.add(f"train/{os.fsdecode(bytes([0xFF]))}.png", labels="7 0.5 0.5 0.2 0.2\n")
     result = run("check", builder.root, "--html", tmp_path / "report.html", "--fix", tmp_path / "copy", "--json")

@@ -75,6 +75,16 @@ def test_a_search_that_is_killed_goes_on_counts_each_trial_once_and_says_what_to
     assert (params["model"], params["plots"], params["imgsz"]) == ("micro.yaml", "False", "32")
 
 
+def test_a_wrong_word_is_refused_before_the_dataset_is_read(yolops: Yolops) -> None:
+    for words, says in (
+        (["--metric", "loss"], "--metric loss: is not measured"),
+        (["--epoks", "3"], "--epoks is no argument"),
+        (["--space", "lr0=0..1", "--lr0", "0.1"], "--lr0: is varied, and has one value"),
+    ):
+        refused = yolops("tune", "not/there", *words)
+        assert (refused.code, says in refused.err) == (2, True), refused.err
+
+
 def test_what_would_make_a_search_another_one_is_refused_beside_resume(yolops: Yolops) -> None:
     for words in (["--space", "lr0=0..1"], ["--metric", "mAP50"], ["--epochs", "9"]):
         refused = yolops("tune", "--resume", "last", *words)

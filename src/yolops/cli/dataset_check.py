@@ -37,11 +37,14 @@ def check(
     from yolops.datasets.codes import DescriptionError
     from yolops.datasets.description import read_dataset
     from yolops.datasets.images import Level
+    from yolops.datasets.placing import refuse_occupied
 
     if quick and deep:
         raise UsageError("dataset check: --quick and --deep are opposites", "give one of them")
     if (drop_lines or dry_run) and fix is None:
         raise UsageError("dataset check: --drop-lines and --dry-run are about --fix", "add --fix and a new directory")
+    if fix and not dry_run:
+        refuse_occupied(fix.absolute())
     level = Level.QUICK if quick else Level.DEEP if deep else Level.DEFAULT
     console = session_of(context).console(as_json=as_json)
     try:

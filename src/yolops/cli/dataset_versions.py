@@ -37,8 +37,10 @@ def push_version(
 
     session = session_of(context)
     console = session.console(as_json=as_json)
+    if name:
+        check_name(name)
     dataset, report = checked_dataset(session, console, data)
-    name = check_name(name or dataset.source.parent.name)
+    name = name or check_name(dataset.source.parent.name)
     store = store_of(session)
     with console.progress("reading files" if dry_run else "pushing files") as progress:
         pushed = push(store, name, dataset, version=report.fingerprint, dry_run=dry_run, progress=progress)

@@ -113,9 +113,11 @@ def tune(
 
 
 def _search(session: Session, console: Console, request: TuneRequest) -> Searched:
-    from yolops.cli.training import check_first, named_dataset
+    from yolops.cli.training import check_first, named_dataset, trainer_of
+    from yolops.training.search_check import check_search
 
     check_first(session, request.data, request.arguments, request.model)
+    check_search(trainer_of(session), request)
     with named_dataset(session, console, request.data) as (dataset, report):
         data = pinned(request.data, report.fingerprint)
         request = replace(request, data=data, experiment=request.experiment or dataset.source.parent.name)
