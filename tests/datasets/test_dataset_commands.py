@@ -145,15 +145,15 @@ def test_help_names_the_three_commands() -> None:
 
 def test_a_dataset_is_divided_and_said_how_far_from_the_wish(run: Any, tmp_path: Path) -> None:
     data = json.loads(run("sample", "--images", 12, 4, 4, "--json").stdout)["data"]
-    planned = run("split", data, "--into", tmp_path / "new", "--ratios", "0.5,0.5", "--dry-run", "--json")
+    planned = run("split", data, tmp_path / "new", "--ratios", "0.5,0.5", "--dry-run", "--json")
     assert not (tmp_path / "new").exists()
     said = json.loads(planned.stdout)
-    written = json.loads(run("split", data, "--into", tmp_path / "new", "--ratios", "0.5,0.5", "--json").stdout)
+    written = json.loads(run("split", data, tmp_path / "new", "--ratios", "0.5,0.5", "--json").stdout)
     assert written == {**said, "data": str(tmp_path / "new/data.yaml")}
     assert {split: value["images"] for split, value in written["splits"].items()} == {"train": 10, "val": 10}
-    assert "50.0%  +0.0" in run("split", data, "--into", tmp_path / "other", "--ratios", "0.5,0.5").stdout
-    assert "exists already" in str(run("split", data, "--into", tmp_path / "new").exception)
-    assert "not numbers" in str(run("split", data, "--into", tmp_path / "third", "--ratios", "a,b").exception)
+    assert "50.0%  +0.0" in run("split", data, tmp_path / "other", "--ratios", "0.5,0.5").stdout
+    assert "exists already" in str(run("split", data, tmp_path / "new").exception)
+    assert "not numbers" in str(run("split", data, tmp_path / "third", "--ratios", "a,b").exception)
 
 
 def test_numbers_about_a_dataset_fit_on_a_screen_and_are_all_in_json(run: Any, tmp_path: Path) -> None:
@@ -191,14 +191,14 @@ def test_a_contact_sheet_is_drawn_and_never_over_the_data(run: Any, builder: Bui
 
 def test_a_dataset_is_fetched_and_said_what_it_is(run: Any, builder: Builder, tmp_path: Path) -> None:
     archive = shutil.make_archive(str(tmp_path / "cells"), "gztar", builder.root)
-    value = json.loads(run("get", archive, "--into", tmp_path / "new", "--json").stdout)
+    value = json.loads(run("get", archive, tmp_path / "new", "--json").stdout)
     assert (value["data"], value["format"], value["images"]) == (
         str(tmp_path / "new/data.yaml"),
         "yolo",
         {"train": 1, "val": 1},
     )
-    assert "2 classes: cat, dog" in run("get", archive, "--into", tmp_path / "other").stdout
-    assert "exists already" in str(run("get", archive, "--into", tmp_path / "new").exception)
-    assert "not a SHA-256" in str(run("get", archive, "--into", tmp_path / "third", "--sha256", "abc").exception)
-    without_key = run("get", "roboflow:a/b/1", "--into", tmp_path / "third", env={"ROBOFLOW_API_KEY": ""})
+    assert "2 classes: cat, dog" in run("get", archive, tmp_path / "other").stdout
+    assert "exists already" in str(run("get", archive, tmp_path / "new").exception)
+    assert "not a SHA-256" in str(run("get", archive, tmp_path / "third", "--sha256", "abc").exception)
+    without_key = run("get", "roboflow:a/b/1", tmp_path / "third", env={"ROBOFLOW_API_KEY": ""})
     assert "Roboflow wants a key" in str(without_key.exception)

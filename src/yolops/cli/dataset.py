@@ -38,9 +38,7 @@ def commands() -> typer.Typer:
 
 def _sample(
     context: typer.Context,
-    directory: Annotated[
-        Path | None, typer.Argument(help="Where it goes; without it, `shapes` in the workspace.")
-    ] = None,
+    target: Annotated[Path | None, typer.Argument(help="Where it goes; without it, `shapes` in the workspace.")] = None,
     images: Annotated[tuple[int, int, int], typer.Option(help="How many images train, val and test get.")] = (
         200,
         50,
@@ -55,7 +53,7 @@ def _sample(
     session = session_of(context)
     console = session.console(as_json=as_json)
     with console.working("drawing images ..."):
-        data = write_sample(directory or session.workspace.root / "shapes", images=images, seed=seed)
+        data = write_sample(target or session.workspace.root / "shapes", images=images, seed=seed)
     console.data({"data": str(data)}, str(data))
 
 

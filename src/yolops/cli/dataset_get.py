@@ -28,7 +28,7 @@ def get(
             help="A .zip or .tar[.gz|.bz2|.xz]: its path or https://..., or roboflow:WORKSPACE/PROJECT/VERSION."
         ),
     ],
-    into: Annotated[Path, typer.Option(help="Where the dataset goes: a new directory.")],
+    target: Annotated[Path, typer.Argument(help="Where the dataset goes: a new directory.")],
     sha256: Annotated[str, typer.Option(metavar="HEX", help="What the archive must have.")] = "",
     as_json: Json = False,
 ) -> None:
@@ -41,7 +41,7 @@ def get(
         raise UsageError(f"--sha256 {sha256}: not a SHA-256", "give its 64 hexadecimal digits")
     session = session_of(context)
     console = session.console(as_json=as_json)
-    refuse_occupied(into.absolute())
+    refuse_occupied(target.absolute())
     address = source
     if source.startswith(PREFIX):
         api = api_of(os.environ.get(REGION, ""))
@@ -49,20 +49,20 @@ def get(
             address = archive_of(source, os.environ.get(KEY, ""), api=api, say=say)
     bar = console.bar("downloading", lines=True)
     try:
-        got = get(address, into, sha256=sha256, progress=lambda what, done, total: bar.update(done, total, what))
+        got = get(address, target, sha256=sha256, progress=lambda what, done, total: bar.update(done, total, what))
     finally:
         bar.stop()
-    _tell(console, session, into, got)
+    _tell(console, session, target, got)
 
 
-def _tell(console: Console, session: Session, into: Path, got: Got) -> None:
+def _tell(console: Console, session: Session, target: Path, got: Got) -> None:
     console.findings(got.findings)
     if got.left_out:
         kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(got.left_out.items())[:10])
         console.note(f"not unpacked, because no part of a dataset: {kinds}")
     if got.elsewhere:
         images = counted(got.elsewhere, "image")
-        console.warn(f"{images} not below {into}, but where the paths in its description lead")
+        console.warn(f"{images} not below {target}, but where the paths in its description lead")
     console.data(
         {
             "data": str(got.data),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def split(
     context: typer.Context,
     data: Annotated[Path, typer.Argument(help="The data.yaml, or the directory that holds it; `val` may be missing.")],
-    into: Annotated[Path, typer.Option(help="Where the divided copy goes: a new directory.")],
+    target: Annotated[Path, typer.Argument(help="Where the divided copy goes: a new directory.")],
     ratios: Annotated[str, typer.Option(help="The shares of train, val and test; two for no test.")] = "0.8,0.1,0.1",
     seed: Annotated[int, typer.Option(min=0, help="Another one divides otherwise.")] = 0,
     group_by: Annotated[
@@ -36,18 +36,18 @@ def split(
     shares = _numbers(ratios)
     console = session_of(context).console(as_json=as_json)
     dataset = read_dataset(data, needs=("train",))
-    check_target(into, dataset)
+    check_target(target, dataset)
     with console.progress("reading images") as progress:
         plan = plan_split(dataset, shares, seed=seed, group_by=group_by, progress=progress)
     if not dry_run:
         with console.progress("writing links") as progress:
-            write_split(plan, into, progress)
+            write_split(plan, target, progress)
     smallest = min(plan.shares.values()) * sum(counts.images for counts in plan.counts.values())
     if plan.largest > smallest:
         console.warn(f"{counted(plan.largest, 'image')} in one group, more than the smallest split should get")
     groups, largest = counted(plan.groups, "group"), counted(plan.largest, "image")
     said = f"{groups} of images that stay together, the largest of {largest}"
-    where = [] if dry_run else [str(into.absolute() / "data.yaml")]
+    where = [] if dry_run else [str(target.absolute() / "data.yaml")]
     console.data({"data": None if dry_run else where[0], **plan.as_dict()}, _table(plan), said, *where)
 
 
