@@ -147,7 +147,9 @@ def test_one_line_switches_to_custom_and_back_and_the_bucket_stays_as_it_is(plat
     s3.put_object(Bucket=before["bucket_name"], Key=KEPT, Body=b"cells")
     for mode in ("custom", "studio"):
         platform.settings(deployment_mode=f'"{mode}"', discard_runs="true")
-        platform("up", "--yes")
+        built = platform("up", "--yes")
+        assert "MLflow answers: http" in built
+        assert "console.aws" not in built + platform("status"), "nothing of a rehearsal is there"
         assert platform.log_a_run() == "0.9 1"
         if mode == "custom":
             _trains_a_model(platform)

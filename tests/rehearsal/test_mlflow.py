@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.cli.test_aws_commands import Workplace
 from tests.rehearsal.conftest import Aws, wait_for
 from yolops.running_processes import find_background
 
@@ -155,6 +156,19 @@ def test_a_presigned_address_shows_the_ui_once(aws: Aws, servers: dict[str, str]
         status, page = fetch(url)
         assert (status, b"<title>MLflow</title>" in page) == (200, True)
         assert fetch(url)[0] == 403
+
+
+def test_a_person_is_sent_to_the_page_of_the_rehearsal_and_not_to_the_console_of_aws(
+    aws: Aws, servers: dict[str, str]
+) -> None:
+    outputs = {"deployment_mode": "studio", "tracking_uri": servers["app"], "mlflow_ui_url": "https://console.aws"}
+    description = {name: {"value": value} for name, value in outputs.items()}
+    (aws.root / "platform.json").write_text(json.dumps(description))
+    typed = Workplace(aws.root, {"YOLOPS_PLATFORM": "platform.json"})
+    shown = typed("--rehearsal", "ui", "--no-browser", "--json")
+    assert shown.code == 0, shown.err
+    status, page = fetch(shown.json["ui_url"])
+    assert (status, b"<title>MLflow</title>" in page) == (200, True)
 
 
 def test_what_is_deleted_ends_and_leaves_nothing(aws: Aws, servers: dict[str, str]) -> None:

@@ -10,10 +10,12 @@ import typer
 
 from yolops.cli.group import group
 from yolops.cli.session import Json, Session, session_of
+from yolops.platform.outputs import Mode
 from yolops.rehearsal.instance_mode import InstanceMode
 
 if TYPE_CHECKING:
     from yolops.cli.console import Console
+    from yolops.platform.outputs import Outputs
     from yolops.rehearsal.rehearsal import Rehearsal, Status
 
 
@@ -38,6 +40,15 @@ def enter(session: Session) -> None:
     from yolops.rehearsal import environment
 
     environment.enter(os.environ, _started(session, session.console()))
+
+
+def with_own_pages(session: Session, outputs: Outputs) -> Outputs:
+    """Return a platform of the rehearsal with addresses that show it: the console of AWS knows nothing of it."""
+    pages = replace(outputs, studio_url="", dashboard_url="")
+    if outputs.mode is not Mode.STUDIO:
+        return pages
+    urls = {server["tracking_uri"]: server["url"] for server in _rehearsal(session).status().mlflow}
+    return replace(pages, ui_url=urls.get(outputs.tracking_uri) or outputs.tracking_uri)
 
 
 Instances = Annotated[

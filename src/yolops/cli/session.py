@@ -89,9 +89,15 @@ class Session:
         from yolops.cli.deployment import outputs_of
 
         if described := self.described():
-            return described
+            return self.as_rehearsed(described)
         settings = self.workspace.settings()
-        return None if settings is None else outputs_of(self, settings)
+        return None if settings is None else self.as_rehearsed(outputs_of(self, settings))
+
+    def as_rehearsed(self, outputs: Outputs) -> Outputs:
+        """Return a platform with the pages that it has here, which in a rehearsal are none of AWS's console."""
+        from yolops.cli.rehearsal import with_own_pages
+
+        return with_own_pages(self, outputs) if self.rehearsal else outputs
 
     def described(self) -> Outputs | None:
         """Return the platform that a file describes, for who has no state of Terraform; None where none was named.

@@ -68,7 +68,7 @@ def _in_aws(session: Session, settings: Settings, console: Console) -> bool:
     deployment = deployment_of(session, settings, console)
     with console.working("looking at the platform, and whether anybody has changed it ..."):
         seen = deployment.status()
-    known = {} if seen.outputs is None else seen.outputs.as_dict()
+    known = {} if seen.outputs is None else session.as_rehearsed(seen.outputs).as_dict()
     rows = [
         ("project", f"{settings.project_name} in {settings.region}"),
         ("mode", known.get("mode", f"{settings.mode} (not applied {'whole' if seen.resources else 'yet'})")),

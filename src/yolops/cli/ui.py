@@ -28,11 +28,7 @@ def ui(
     console.data({"ui_url": outputs.page(), "username": who or None}, outputs.page())
     if who:
         console.note(f"log in as {who}; a login for somebody else: {session.command_prefix()} users add NAME")
-    if session.rehearsal and outputs.mode is Mode.STUDIO:
-        console.note(
-            f"that is AWS's own page, which knows nothing of a rehearsal: {session.command_prefix()} runs list"
-        )
-    elif browser and not webbrowser.open(outputs.page()):
+    if browser and not webbrowser.open(outputs.page()):
         console.note("No browser could be opened; open the address by hand.")
 
 

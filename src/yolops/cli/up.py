@@ -51,7 +51,7 @@ def _up_in_aws(session: Session, settings: Settings, console: Console, *, yes: b
     deployment, plan = built
     if wait:
         wait_until_healthy(deployment, console)
-    outputs = deployment.outputs()
+    outputs = session.as_rehearsed(deployment.outputs())
     console.data(
         {**outputs.as_dict(), "plan": plan.as_dict()},
         f"MLflow answers: {outputs.ui_url}" if wait else f"MLflow will answer: {outputs.ui_url}",
