@@ -36,6 +36,7 @@ def refused(code: str, text: str = "because") -> ClientError:
         (refused("ExpiredToken"), "AWS s3 create_bucket: your login has expired", "aws sso login"),
         (refused("InvalidClientTokenId"), "the credentials are not valid", "aws configure"),
         (refused("AccessDenied", "not authorized to perform s3:X"), "not authorized to perform s3:X", "permission"),
+        (refused("403", "Forbidden"), "AWS s3 create_bucket: not allowed (Forbidden)", "permission"),
         (refused("BucketAlreadyExists", "taken"), "taken (BucketAlreadyExists)", "mend"),
         (exceptions.NoCredentialsError(), "there are no credentials", "aws configure"),
         (exceptions.ProfileNotFound(profile="team"), "team", "AWS_PROFILE"),

@@ -27,7 +27,8 @@ MOST_TEXT = 300
 LOGIN = "log in (aws sso login, aws configure, or AWS_PROFILE), then try again"
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 INVALID = {"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "AuthFailure"}
-DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
+# What is asked by HEAD is refused without a word.
+DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403"}
 _REGION = "x-amz-bucket-region"
 # Every service has its own word for what is not there.
 ABSENT = re.compile(r"NotFound|NoSuch|NotExist|^404$|^Validation(Error|Exception)$|^ResourceNotFound|DoesNotExist")

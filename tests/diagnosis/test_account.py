@@ -132,6 +132,18 @@ def test_a_platform_that_is_not_there_is_told_with_what_builds_it(tmp_path: Path
     ]
 
 
+def test_of_a_platform_known_by_its_outputs_alone_what_terraform_knows_is_left_out_with_the_reason(
+    tmp_path: Path,
+) -> None:
+    made = cloud(tmp_path)
+    described = Cloud(None, made.aws, None, made.entrance)
+    assert platform(described).found == f"cells (custom) in {REGION}, known by its outputs alone"
+    assert "not needed" in terraform(described).found
+    for look in (lock, agreement):
+        with pytest.raises(Skip, match="only where the platform was applied"):
+            look(described)
+
+
 def test_a_killed_apply_and_a_lock_that_was_left_are_told_with_what_recovers(tmp_path: Path) -> None:
     known = cloud(tmp_path)
     assert codes(lock(known)) == []

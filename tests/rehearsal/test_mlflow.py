@@ -60,6 +60,15 @@ def servers(aws: Aws) -> dict[str, str]:
     return {"server": server, "app": app}
 
 
+def platform_in_a_file(aws: Aws, app: str, **outputs: str) -> Workplace:
+    """Return a place that knows of a platform what a space of Studio does."""
+    known = {"deployment_mode": "studio", "tracking_uri": app, "mlflow_ui_url": "https://console.aws", **outputs}
+    known |= {"aws_region": "us-east-1", "project_name": "cells"}
+    (aws.root / "platform.json").write_text(json.dumps({name: {"value": value} for name, value in known.items()}))
+    named = {"MLFLOW_TRACKING_URI": app, "YOLOPS_PLATFORM": "platform.json"}
+    return Workplace(aws.root, aws.environment() | named)
+
+
 def instance_with_an_address(aws: Aws) -> None:
     ec2 = aws.client("ec2")
     image = ec2.describe_images(Owners=["136693071363"])["Images"][0]["ImageId"]
@@ -158,14 +167,34 @@ def test_a_presigned_address_shows_the_ui_once(aws: Aws, servers: dict[str, str]
         assert fetch(url)[0] == 403
 
 
+def test_in_a_space_status_and_doctor_see_its_platform_and_say_what_cannot_be_seen_from_there(
+    aws: Aws, servers: dict[str, str]
+) -> None:
+    domain = aws.client("sagemaker").create_domain(
+        DomainName="team", AuthMode="IAM", DefaultUserSettings={"ExecutionRole": ROLE}, SubnetIds=["s-1"], VpcId="v-1"
+    )["DomainId"]
+    space = platform_in_a_file(aws, servers["app"], bucket_name="runs", studio_domain_id=domain)
+    seen = space("status", "--json")
+    assert seen.code == 0, seen.err
+    told = {name: seen.json[name] for name in ("mode", "health", "resources", "drift")}
+    assert told == {"mode": "studio", "health": "healthy", "resources": None, "drift": None}
+    shown = space("status").out
+    assert "platform.json" in shown
+    assert shown.count("can be seen only where the platform was applied") == 2
+
+    looked = space("doctor", "--json").json
+    verdicts = {check["check"]: check["verdict"] for check in looked["checks"]}
+    assert looked["mode"] == "studio"
+    ok = ("AWS login", "platform", "MLflow", "MLflow login", "Studio domain", "Studio apps", "managed MLflow")
+    assert {name: verdicts[name] for name in ok} == dict.fromkeys(ok, "ok")
+    assert (verdicts["state lock"], verdicts["settings"]) == ("skipped", "skipped")
+    assert "MLflow server" not in verdicts, "that of local mode"
+
+
 def test_a_person_is_sent_to_the_page_of_the_rehearsal_and_not_to_the_console_of_aws(
     aws: Aws, servers: dict[str, str]
 ) -> None:
-    outputs = {"deployment_mode": "studio", "tracking_uri": servers["app"], "mlflow_ui_url": "https://console.aws"}
-    description = {name: {"value": value} for name, value in outputs.items()}
-    (aws.root / "platform.json").write_text(json.dumps(description))
-    typed = Workplace(aws.root, {"YOLOPS_PLATFORM": "platform.json"})
-    shown = typed("--rehearsal", "ui", "--no-browser", "--json")
+    shown = platform_in_a_file(aws, servers["app"])("--rehearsal", "ui", "--no-browser", "--json")
     assert shown.code == 0, shown.err
     status, page = fetch(shown.json["ui_url"])
     assert (status, b"<title>MLflow</title>" in page) == (200, True)

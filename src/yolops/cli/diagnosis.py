@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yolops.aws import Aws
 from yolops.cli.access import credentials_for, named_certificate, trust_of
 from yolops.diagnosis import account, custom, custom_database, local_server, machine, mlflow_server, packages, studio
 from yolops.diagnosis.check import Seen, Task
@@ -19,6 +20,8 @@ from yolops.platform.outputs import Mode, Outputs
 from yolops.platform.scaffold import own_address
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from yolops.cli.session import Session
     from yolops.platform.settings import Settings
 
@@ -30,13 +33,15 @@ def tasks_of(session: Session) -> tuple[str, list[Task]]:
     named = session.named_server()
     if named is not None:
         return named.mode.value, [*_everywhere(session, ()), *_of_server(session, named)]
+    extras = ("aws", "rehearsal") if session.rehearsal else ("aws",)
+    if described := session.described():
+        return described.mode.value, [*_everywhere(session, extras), *_of_described(session, described)]
     try:
         settings = session.workspace.settings()
     except YolopsError as error:
         return "unknown", [*_everywhere(session, ()), _failed("settings", error)]
     if settings is None:
         return Mode.LOCAL.value, [*_everywhere(session, ("local",)), *_of_local(session)]
-    extras = ("aws", "rehearsal") if session.rehearsal else ("aws",)
     return settings.mode.value, [*_everywhere(session, extras), *_of_aws(session, settings)]
 
 
@@ -57,8 +62,18 @@ def _of_local(session: Session) -> list[Task]:
 
 
 def _of_server(session: Session, outputs: Outputs) -> list[Task]:
-    entrance = mlflow_server.Entrance(lambda: outputs, partial(trust_of, session), credentials_for)
+    entrance = _entrance(session, lambda: outputs)
     return [check.of(entrance) for check in mlflow_server.CHECKS]
+
+
+def _entrance(session: Session, find: Callable[[], Outputs]) -> mlflow_server.Entrance:
+    return mlflow_server.Entrance(find, partial(trust_of, session), credentials_for)
+
+
+def _of_described(session: Session, outputs: Outputs) -> list[Task]:
+    """Return the checks of a platform of which only its outputs are known here."""
+    cloud = account.Cloud(None, Aws(outputs.aws_region), None, _entrance(session, lambda: outputs))
+    return _of_platform(session, outputs.mode, cloud)
 
 
 def _of_aws(session: Session, settings: Settings) -> list[Task]:
@@ -72,15 +87,20 @@ def _of_aws(session: Session, settings: Settings) -> list[Task]:
     deployment = Deployment(
         session.workspace, settings, binary, rehearsal=session.rehearsal, say=said.append, certificate=certificate
     )
-    entrance = mlflow_server.Entrance(deployment.outputs, partial(trust_of, session), credentials_for)
+    entrance = _entrance(session, deployment.outputs)
     cloud = account.Cloud(settings, deployment.aws, deployment.terraform, entrance)
+    return _of_platform(session, settings.mode, cloud)
+
+
+def _of_platform(session: Session, mode: Mode, cloud: account.Cloud) -> list[Task]:
     tasks = [check.of(cloud) for check in account.CHECKS]
-    tasks += [check.of(entrance) for check in mlflow_server.CHECKS]
-    if settings.mode is Mode.STUDIO:
-        domain = studio.Studio(settings, deployment.aws, deployment.terraform, entrance)
+    tasks += [check.of(cloud.entrance) for check in mlflow_server.CHECKS]
+    parts = (cloud.settings, cloud.aws, cloud.terraform, cloud.entrance)
+    if mode is Mode.STUDIO:
+        domain = studio.Studio(*parts)
         return [*tasks, *(check.of(domain) for check in studio.CHECKS)]
     address = (lambda: HERE_ONLY) if session.rehearsal else own_address
-    server = custom.Custom(settings, deployment.aws, deployment.terraform, entrance, address)
+    server = custom.Custom(*parts, address)
     return [*tasks, *(check.of(server) for check in (*custom.CHECKS, *custom_database.CHECKS))]
 
 

@@ -12,10 +12,13 @@ from yolops.cli.wording import minute, size_text
 
 if TYPE_CHECKING:
     from yolops.cli.console import Console
-    from yolops.platform.outputs import Outputs
+    from yolops.platform.deployment import Status
+    from yolops.platform.outputs import Mode, Outputs
     from yolops.platform.settings import Settings
 
 MOST_DRIFT = 10
+SHOWN = ("tracking_uri", "ui_url", "bucket_name", "studio_url", "log_group_name", "dashboard_url")
+NOT_HERE = "can be seen only where the platform was applied"
 
 
 def status(context: typer.Context, as_json: Json = False) -> None:
@@ -25,10 +28,14 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     if named := session.named_server():
         _elsewhere(session, named, console)
         return
-    settings = session.workspace.settings()
-    healthy = _here(session, console) if settings is None else _in_aws(session, settings, console)
+    if described := session.described():
+        healthy, mend = _described(session, described, console), "doctor"
+    elif settings := session.workspace.settings():
+        healthy, mend = _in_aws(session, settings, console), "up"
+    else:
+        healthy, mend = _here(session, console), "up"
     if not healthy:
-        console.note(f"try: {session.command_prefix()} up")
+        console.note(f"try: {session.command_prefix()} {mend}")
         raise typer.Exit(1)
 
 
@@ -62,34 +69,59 @@ def _here(session: Session, console: Console) -> bool:
 
 
 def _in_aws(session: Session, settings: Settings, console: Console) -> bool:
-    from yolops.cli.console import table
     from yolops.cli.deployment import deployment_of
 
     deployment = deployment_of(session, settings, console)
     with console.working("looking at the platform, and whether anybody has changed it ..."):
         seen = deployment.status()
-    known = {} if seen.outputs is None else session.as_rehearsed(seen.outputs).as_dict()
-    rows = [
+    unapplied = f"{settings.mode} (not applied {'whole' if seen.resources else 'yet'})"
+    about = [
         ("project", f"{settings.project_name} in {settings.region}"),
-        ("mode", known.get("mode", f"{settings.mode} (not applied {'whole' if seen.resources else 'yet'})")),
+        ("mode", seen.outputs.mode.value if seen.outputs else unapplied),
+    ]
+    return _show(session, console, settings.mode, about, seen)
+
+
+def _described(session: Session, outputs: Outputs, console: Console) -> bool:
+    """Show a platform of which only its outputs are known here, as in a space of Studio."""
+    from yolops.aws import Aws
+    from yolops.cli.access import trust_of
+    from yolops.platform.deployment import Status
+    from yolops.platform.readiness import Server
+
+    server = Server.of(outputs, Aws(outputs.aws_region), trust_of(session, outputs))
+    with console.working("looking at MLflow ..."):
+        seen = Status(outputs, None, server.health(), None, server.known_boot())
+    about = [
+        ("project", f"{outputs.project_name} in {outputs.aws_region}"),
+        ("described by", str(session.description)),
+    ]
+    return _show(session, console, outputs.mode, about, seen)
+
+
+def _show(session: Session, console: Console, mode: Mode, about: list[tuple[str, str]], seen: Status) -> bool:
+    """Show what was seen of a platform in AWS, and return whether its MLflow answers."""
+    from yolops.cli.console import table
+
+    known = {} if seen.outputs is None else session.as_rehearsed(seen.outputs).as_dict()
+    drift = f"yes, {len(seen.drift)} changed behind Terraform's back" if seen.drift else "no"
+    rows = [
+        *about,
         ("MLflow", seen.health),
         *((("boot", seen.boot.line()),) if seen.boot else ()),
-        ("resources", str(seen.resources)),
-        ("drift", f"yes, {len(seen.drift)} changed behind Terraform's back" if seen.drift else "no"),
+        ("resources", NOT_HERE if seen.resources is None else str(seen.resources)),
+        ("drift", NOT_HERE if seen.drift is None else drift),
         *((name.replace("_", " "), value) for name, value in known.items() if value and name in SHOWN),
     ]
     value = {
-        "mode": settings.mode.value,
+        "mode": mode.value,
         "health": seen.health,
         "boot": asdict(seen.boot) if seen.boot else None,
         "resources": seen.resources,
-        "drift": list(seen.drift),
+        "drift": seen.drift,
         "outputs": known or None,
     }
-    console.data(value, table("platform", settings.mode.value, rows=rows))
-    for address in seen.drift[:MOST_DRIFT]:
+    console.data(value, table("platform", mode.value, rows=rows))
+    for address in (seen.drift or ())[:MOST_DRIFT]:
         console.note(f"changed behind Terraform's back: {address}")
     return seen.is_healthy
-
-
-SHOWN = ("tracking_uri", "ui_url", "bucket_name", "studio_url", "log_group_name", "dashboard_url")

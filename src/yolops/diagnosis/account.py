@@ -27,6 +27,7 @@ OLDEST_TERRAFORM = (1, 11)
 MOST_SKEW_S, SOME_SKEW_S = 300.0, 60.0
 CLOCK_PATIENCE_S = 8.0
 SEE_HOW = "yolops plan shows what Terraform would put right"
+ELSEWHERE = "can be seen only where the platform was applied"
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,15 @@ class Cloud:
     """A platform in AWS.
 
     Attributes:
-        settings: what was decided about it.
+        settings: what was decided about it; None where only its outputs are known.
         aws: its region.
-        terraform: the directory of its configuration and state.
+        terraform: the directory of its configuration and state; None where only its outputs are known.
         entrance: its MLflow, and with it its outputs.
     """
 
-    settings: Settings
+    settings: Settings | None
     aws: Aws
-    terraform: Terraform
+    terraform: Terraform | None
     entrance: Entrance
 
     @property
@@ -64,6 +65,8 @@ def of_mode(outputs: Outputs, mode: Mode) -> Outputs:
 
 def terraform(cloud: Cloud) -> Seen:
     """Terraform is installed, and new enough to keep passwords out of the state."""
+    if cloud.terraform is None:
+        return Seen("not needed: the outputs of the platform stand in a file")
     notes = Notes(TERRAFORM)
     version = cloud.terraform.version()
     if tuple(int(part) for part in version.split("-")[0].split(".")[:2]) < OLDEST_TERRAFORM:
@@ -114,11 +117,14 @@ def clock_skew(address: str) -> float:
 
 def platform(cloud: Cloud) -> Seen:
     """The platform was applied whole, and Terraform's state can be read."""
-    return Seen(f"{cloud.outputs.project_name} ({cloud.outputs.mode}) in {cloud.outputs.aws_region}")
+    known = f"{cloud.outputs.project_name} ({cloud.outputs.mode}) in {cloud.outputs.aws_region}"
+    return Seen(known if cloud.terraform else f"{known}, known by its outputs alone")
 
 
 def lock(cloud: Cloud) -> Seen:
     """No apply was killed, and nobody holds the lock of the state."""
+    if cloud.terraform is None:
+        raise Skip(ELSEWHERE)
     notes = Notes(str(cloud.terraform.directory))
     if (owner := cloud.terraform.owner()) is not None:
         what = f"another yolops is applying (process {owner.pid})"
@@ -141,6 +147,8 @@ def lock(cloud: Cloud) -> Seen:
 
 def agreement(cloud: Cloud) -> Seen:
     """What terraform.tfvars says of mode, region and project is what was applied."""
+    if cloud.settings is None:
+        raise Skip(ELSEWHERE)
     notes = Notes(str(cloud.settings.path))
     decided, applied = cloud.settings, cloud.outputs
     for name, wanted, there in (

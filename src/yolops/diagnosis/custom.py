@@ -197,7 +197,7 @@ def backups(custom: Custom) -> Seen:
 
 def alarms(custom: Custom) -> Seen:
     """No alarm of the platform has gone off."""
-    prefix = f"{custom.settings.project_name}-"
+    prefix = f"{custom.outputs.project_name}-"
     notes = Notes("alarms")
     found = [
         alarm

@@ -71,14 +71,7 @@ class Entrance:
 
     def server(self) -> Server:
         """Return the server, which can be asked how it is."""
-        known = self.outputs
-        return Server(
-            known.tracking_uri,
-            Aws(known.aws_region),
-            self.trust_in(known),
-            known.server_instance_id,
-            known.log_group_name,
-        )
+        return Server.of(self.outputs, Aws(self.outputs.aws_region), self.trust_in(self.outputs))
 
     def rest(self) -> MlflowRest:
         """Return what it is asked with."""

@@ -44,16 +44,16 @@ class Status:
 
     Attributes:
         outputs: what describes it; None before the first apply that is done whole, and after `recover`.
-        resources: how many Terraform has in its state.
+        resources: how many Terraform has in its state; None where that is not here.
         health: `healthy`, or what is seen instead: `absent`, `unfinished` if only a part of it is there.
-        drift: the addresses of what was changed behind Terraform's back.
+        drift: the addresses of what was changed behind Terraform's back; None where its state is not here.
         boot: what the server says of its boot; None where it says nothing.
     """
 
     outputs: Outputs | None
-    resources: int
+    resources: int | None
     health: str
-    drift: tuple[str, ...]
+    drift: tuple[str, ...] | None
     boot: BootReport | None = None
 
     @property
@@ -259,7 +259,7 @@ class Deployment:
     def _server(self, outputs: Outputs) -> Server:
         place = self._workspace.simulated() if self._rehearsal else self._workspace.state
         trust = trust_in(outputs, self.aws, place, self._certificate)
-        return Server(outputs.tracking_uri, self.aws, trust, outputs.server_instance_id, outputs.log_group_name)
+        return Server.of(outputs, self.aws, trust)
 
     def _plan(self, **arguments: Any) -> dict[str, Any]:
         """Save a plan in which nothing is made anew only because an apply was interrupted, and return it."""

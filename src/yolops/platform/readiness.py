@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from yolops.aws import Aws
+    from yolops.platform.outputs import Outputs
 
 # A server installs itself when it boots, in minutes; a managed tracking server takes about 25 minutes to be created.
 PATIENCE_S = 45 * 60.0
@@ -50,6 +51,11 @@ class Server:
     trust: Trust = SYSTEM
     instance_id: str = ""
     log_group: str = ""
+
+    @classmethod
+    def of(cls, outputs: Outputs, aws: Aws, trust: Trust) -> Server:
+        """Return the MLflow of a platform."""
+        return cls(outputs.tracking_uri, aws, trust, outputs.server_instance_id, outputs.log_group_name)
 
     def health(self) -> str:
         """Return `healthy`, or in a word or two what is seen instead."""
