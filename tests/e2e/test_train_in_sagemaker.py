@@ -77,6 +77,7 @@ def test_a_job_trains_for_real_and_its_run_has_metrics_model_and_what_it_cost(pl
     said = platform(*TRAIN, "--epochs", "2", "--spot", "--wait", "--register-as", "cells", "--name", "tiny")
     assert "price: 0.736 USD an hour" in said
     assert "epoch 2/2" in said
+    assert "model    models:/cells@candidate (version 1)" in said
     [run] = platform.json("runs", "list", "--experiment", "shapes")
     assert (run["name"], run["status"]) == ("tiny", "FINISHED")
     assert {"best/mAP50", "metrics/mAP50_B"} <= run["metrics"].keys()
@@ -137,7 +138,9 @@ def test_ctrl_c_leaves_a_followed_job_running_and_its_facts_come_when_it_is_show
 
 def test_a_job_that_was_stopped_goes_on_in_another_from_its_checkpoint_in_the_same_run(platform: Rehearsed) -> None:
     resume, epochs = ("train", "--on", "sagemaker", "--resume"), 20
-    began = platform.json("train", "shapes", *JOB, "--epochs", str(epochs), "--name", "long", "--spot")
+    began = platform.json(
+        "train", "shapes", *JOB, "--epochs", str(epochs), "--name", "long", "--spot", "--register-as", "cells"
+    )
     first, run_id = began["job"], began["run_id"]
     assert f"its job {first} has not ended" in platform(*resume, "long", code=1)
     assert eventually(lambda: objects(platform, f"jobs/{first}/checkpoints/"), seconds=300)
@@ -150,6 +153,7 @@ def test_a_job_that_was_stopped_goes_on_in_another_from_its_checkpoint_in_the_sa
 
     ended = platform.json(*resume, "last", "--wait", "--no-spot")
     assert (ended["status"], ended["run_id"], ended["job"]["name"]) == ("FINISHED", run_id, f"{first}-2")
+    assert ended["model"] == {"name": "cells", "version": "2", "alias": "candidate"}
     assert "going on behind epoch" in platform("jobs", "logs", f"{first}-2")
     steps = platform.steps(run_id, "metrics/mAP50_B")
     assert steps == list(range(1, epochs + 1)), "no epoch twice, and none missing"

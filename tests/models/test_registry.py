@@ -8,7 +8,7 @@ import pytest
 from mlflow.utils.search_utils import SearchModelVersionUtils
 
 from tests.tracking.mlflow_http import FakeMlflow, serving
-from yolops.models.registry import list_models, list_versions
+from yolops.models.registry import list_models, list_versions, version_of_run
 from yolops.tracking.rest import MlflowRest, NotFoundError
 
 
@@ -75,6 +75,15 @@ def test_mlflow_reads_the_name_that_was_meant_from_the_filter(mlflow: FakeMlflow
     assert mlflow.asked[0].values == {"name": name}
     (comparison,) = SearchModelVersionUtils.parse_search_filter(mlflow.asked[1].values["filter"])
     assert (comparison["key"], comparison["value"]) == ("name", name)
+
+
+def test_the_version_that_a_run_has_registered_is_found_among_those_of_others(mlflow: FakeMlflow) -> None:
+    mlflow.will_answer("registered-models/get", {"registered_model": _model("cells")})
+    versions = [_version(3), _version(2, run_id="of mine"), _version(1, run_id="of mine")]
+    mlflow.will_answer("model-versions/search", {"model_versions": versions})
+    assert version_of_run(MlflowRest(mlflow.uri), "cells", "of mine").version == 2
+    with pytest.raises(NotFoundError, match="cells: has no version of the run of nobody"):
+        version_of_run(MlflowRest(mlflow.uri), "cells", "of nobody")
 
 
 def test_a_model_that_does_not_exist_is_not_an_empty_list(mlflow: FakeMlflow) -> None:

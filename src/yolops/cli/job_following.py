@@ -6,8 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from yolops.aws import Aws, AwsError
+from yolops.cli.wording import model_text
 from yolops.costs.prices import PRICE_LIST_REGION, training_price
 from yolops.errors import YolopsError
+from yolops.models.registry import version_of_run
 from yolops.tracking.pending_runs import set_tags
 from yolops.tracking.runs import find_run
 from yolops.training.submission.facts import cost, facts, total
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from yolops.cli.session import Session
     from yolops.platform.outputs import Outputs
     from yolops.tracking.rest import MlflowRest
+    from yolops.training.job.contract import JobRequest
     from yolops.training.sagemaker_job import Job, SageMakerJobs
     from yolops.training.submission.spec import JobSpec
     from yolops.training.submission.submit import Submitted
@@ -97,7 +100,7 @@ def cost_of(jobs: Sequence[Job]) -> float | None:
     return None if dollars is None else round(dollars, 4)
 
 
-def show_ended(console: Console, rest: MlflowRest, jobs: Sequence[Job], outputs: Outputs) -> None:
+def show_ended(console: Console, rest: MlflowRest, jobs: Sequence[Job], outputs: Outputs, request: JobRequest) -> None:
     """Show what came out of a job that has ended.
 
     Args:
@@ -105,6 +108,7 @@ def show_ended(console: Console, rest: MlflowRest, jobs: Sequence[Job], outputs:
         rest: MLflow.
         jobs: all jobs of its run, itself the last.
         outputs: the platform.
+        request: what the job trained.
 
     Raises:
         YolopsError: it failed.
@@ -115,6 +119,7 @@ def show_ended(console: Console, rest: MlflowRest, jobs: Sequence[Job], outputs:
     info = rest.get("runs/get", run_id=job.run_id)["run"]["info"]
     best = {name.removeprefix("best/"): value for name, value in run.metrics.items() if name.startswith("best/")}
     url = outputs.page(f"experiments/{info['experiment_id']}/runs/{job.run_id}")
+    model = _registered(console, rest, request, job)
     value: dict[str, Any] = {
         "job": job.as_dict(),
         "earlier_jobs": [one.name for one in jobs[:-1]],
@@ -122,14 +127,16 @@ def show_ended(console: Console, rest: MlflowRest, jobs: Sequence[Job], outputs:
         "run_url": url,
         "status": run.status,
         "metrics": best,
+        "model": model,
         "cost_usd": dollars,
     }
-    billed = f"billed   {job.billed_seconds} s of {job.instance_type}"
-    billed += f", {job.saving:.0%} saved by spot" if job.saving is not None else ""
-    billed += f", {total(one.billed_seconds for one in jobs)} s with the jobs before" if jobs[1:] else ""
-    billed += f", {dollars:.2f} USD" if dollars is not None else ""
-    lines = ["   ".join(f"{name} {number:.3f}" for name, number in best.items()), billed, f"run      {url}"]
-    console.data(value, *(line for line in lines if line))
+    lines = (
+        "   ".join(f"{name} {number:.3f}" for name, number in best.items()),
+        _billed(jobs, dollars),
+        f"model    {model_text(model)}" if model else "",
+        f"run      {url}",
+    )
+    console.data(value, *filter(None, lines))
     if job.status != COMPLETED:
         why = f": {job.failure}" if job.failure else ""
         raise YolopsError(
@@ -137,6 +144,27 @@ def show_ended(console: Console, rest: MlflowRest, jobs: Sequence[Job], outputs:
             f"read its log: yolops jobs logs {job.name}; "
             f"go on with it: yolops train --resume {job.run_id[:ID_CHARACTERS]} --on sagemaker",
         )
+
+
+def _registered(console: Console, rest: MlflowRest, request: JobRequest, job: Job) -> dict[str, str]:
+    """Return the version that a job has registered, as a training on this machine says it; nothing without one."""
+    if not request.register_as or job.status != COMPLETED:
+        return {}
+    try:
+        found = version_of_run(rest, request.register_as, job.run_id)
+    except YolopsError as error:  # the first job that registers a model owns it, and not everybody may see it
+        console.warn(f"its model cannot be shown: {error.message}")
+        return {}
+    alias = request.alias if request.alias in found.aliases else ""  # another run may have taken it by now
+    return {"name": found.name, "version": str(found.version), "alias": alias}
+
+
+def _billed(jobs: Sequence[Job], dollars: float | None) -> str:
+    job = jobs[-1]
+    billed = f"billed   {job.billed_seconds} s of {job.instance_type}"
+    billed += f", {job.saving:.0%} saved by spot" if job.saving is not None else ""
+    billed += f", {total(one.billed_seconds for one in jobs)} s with the jobs before" if jobs[1:] else ""
+    return billed + (f", {dollars:.2f} USD" if dollars is not None else "")
 
 
 def _epoch(rest: MlflowRest, run_id: str) -> int:

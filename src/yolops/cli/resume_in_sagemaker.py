@@ -70,7 +70,7 @@ def resume(session: Session, console: Console, which: str, wanted: Changes, *, d
     say_started(session, console, submitted, outputs, is_last=not wait)
     if wait:
         ended = follow(session, console, jobs, rest, submitted)
-        show_ended(console, rest, jobs.of_run(ended), outputs)
+        show_ended(console, rest, jobs.of_run(ended), outputs, spec.request)
 
 
 def _job_of(rest: MlflowRest, jobs: SageMakerJobs, which: str) -> Job:

@@ -137,7 +137,8 @@ def train(
     submitted = _submit(session, jobs, rest, order)
     say_started(session, console, submitted, outputs, is_last=not wait)
     if wait:
-        show_ended(console, rest, [follow(session, console, jobs, rest, submitted)], outputs)
+        ended = follow(session, console, jobs, rest, submitted)
+        show_ended(console, rest, [ended], outputs, submitted.spec.request)
 
 
 def platform_of(session: Session) -> Outputs:

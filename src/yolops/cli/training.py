@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from yolops.cli.dataset_named import is_version, pinned, pulled
 from yolops.cli.training_display import TrainingDisplay
+from yolops.cli.wording import model_text
 from yolops.datasets.description import Dataset, read_dataset
 from yolops.datasets.gate import checked
 from yolops.errors import YolopsError
@@ -93,7 +94,7 @@ def show(console: Console, run: TrainedRun) -> None:
         f"weights  {run.trained.best}",
     ]
     if model.get("version"):
-        lines.append(f"model    models:/{model['name']}@{model['alias']} (version {model['version']})")
+        lines.append(f"model    {model_text(model)}")
     lines.append(f"run      {run.url}")
     console.data(value, *lines)
     if not run.delivered:

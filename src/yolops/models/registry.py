@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from yolops.tracking.names import quoted
-from yolops.tracking.rest import search_all
+from yolops.tracking.rest import NotFoundError, search_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,6 +80,18 @@ def list_versions(rest: MlflowRest, name: str) -> list[ModelVersion]:
     found = search_all(rest.get, "model-versions/search", filter=f"name={quoted(name)}")
     versions = [_version(item, aliases) for item in found]
     return sorted(versions, key=lambda version: version.version, reverse=True)
+
+
+def version_of_run(rest: MlflowRest, name: str, run_id: str) -> ModelVersion:
+    """Return the newest version of a model that a run has registered.
+
+    Raises:
+        NotFoundError: there is no such model, or none of its versions is of that run.
+    """
+    for version in list_versions(rest, name):
+        if version.run_id == run_id:
+            return version
+    raise NotFoundError(f"{name}: has no version of the run {run_id}", f"yolops models show {name}")
 
 
 def _model(item: Mapping[str, Any]) -> RegisteredModel:
