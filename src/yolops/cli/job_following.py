@@ -34,7 +34,44 @@ DEFAULT_EPOCHS = 100
 COMPLETED = "Completed"
 
 
-def ways_back(session: Session, name: str) -> str:
+def begun(
+    session: Session,
+    console: Console,
+    jobs: SageMakerJobs,
+    rest: MlflowRest,
+    submitted: Submitted[JobSpec],
+    outputs: Outputs,
+    *,
+    wait: bool,
+) -> None:
+    """Say which job was started, and how to come back to it; or follow it, and show what came out.
+
+    Args:
+        session: of the command.
+        console: where to.
+        jobs: those of the platform.
+        rest: its MLflow.
+        submitted: the job.
+        outputs: the platform.
+        wait: follow it to its end.
+
+    Raises:
+        YolopsError: where it is followed, that it failed.
+    """
+    spec, run = submitted.spec, submitted.run
+    url = outputs.run_page(run.experiment_id, run.run_id)
+    lines = (f"job      {spec.name}", f"run      {url}")
+    if wait:
+        for line in lines:
+            console.note(line)
+        ended = follow(session, console, jobs, rest, submitted)
+        show_ended(console, rest, jobs.of_run(ended), outputs, spec.request)
+    else:
+        console.data({"job": spec.name, "arn": submitted.arn, "run_id": run.run_id, "run_url": url}, *lines)
+        console.note(_ways_back(session, spec.name))
+
+
+def _ways_back(session: Session, name: str) -> str:
     """Return how a person comes back to a job, or stops it."""
     prefix = session.command_prefix()
     return f"follow it: {prefix} jobs logs --follow {name}; stop it: {prefix} jobs stop {name}"
@@ -66,7 +103,7 @@ def follow(
             time.sleep(FOLLOW_S)
     except (KeyboardInterrupt, YolopsError):
         bar.stop()
-        console.note(f"the job goes on; {ways_back(session, name)}")
+        console.note(f"the job goes on; {_ways_back(session, name)}")
         raise
     finally:
         bar.stop()
@@ -118,7 +155,7 @@ def show_ended(console: Console, rest: MlflowRest, jobs: Sequence[Job], outputs:
     run = find_run(rest, job.run_id)
     info = rest.get("runs/get", run_id=job.run_id)["run"]["info"]
     best = {name.removeprefix("best/"): value for name, value in run.metrics.items() if name.startswith("best/")}
-    url = outputs.page(f"experiments/{info['experiment_id']}/runs/{job.run_id}")
+    url = outputs.run_page(info["experiment_id"], job.run_id)
     model = _registered(console, rest, request, job)
     value: dict[str, Any] = {
         "job": job.as_dict(),

@@ -67,7 +67,7 @@ class Freight:
         return code.model_prefix(self.model_file) if self.model_file else ""
 
 
-def gather(session: Session, console: Console, request: TrainRequest, machine: Machine, datasets: Store) -> Freight:
+def gather(session: Session, console: Console, request: TrainRequest, machine: Machine, outputs: Outputs) -> Freight:
     """Return what a job takes along; published weights are downloaded, nothing is sent.
 
     Raises:
@@ -79,7 +79,7 @@ def gather(session: Session, console: Console, request: TrainRequest, machine: M
     trainer = UltralyticsTrainer(state / "ultralytics", verbose=session.verbose)
     # Which devices there are, the job sees.
     trainer.check({name: value for name, value in request.arguments.items() if name != "device"}, request.model)
-    data, name, version, data_bytes = _dataset(session, console, request.data, datasets)
+    data, name, version, data_bytes = _dataset(session, console, request.data, outputs)
     start, weights = trainer.start_of(request.model, state / "weights")
     if weights.startswith("random:"):
         console.warn(f"weights: {weights}; the detector learns everything anew")
@@ -99,17 +99,21 @@ def gather(session: Session, console: Console, request: TrainRequest, machine: M
     )
 
 
-def _dataset(session: Session, console: Console, data: str, datasets: Store) -> tuple[Dataset | None, str, str, int]:
+def _dataset(session: Session, console: Console, data: str, outputs: Outputs) -> tuple[Dataset | None, str, str, int]:
     """Return a dataset with name, version and size; None for one in the bucket, of which nothing is read here."""
     if is_version(data):
-        name, manifest = find_in(datasets, data)
+        name, manifest = find_in(_datasets(outputs), data)
         return None, name, manifest.version, manifest.bytes
     dataset, report = checked_dataset(session, console, Path(data))
     size = sum(file.stat().st_size for file in lay_out(dataset).sources.values())
     return dataset, check_dataset_name(dataset.source.parent.name), report.fingerprint, size
 
 
-def send(session: Session, console: Console, freight: Freight, outputs: Outputs, datasets: Store) -> None:
+def _datasets(outputs: Outputs) -> Store:
+    return bucket(Aws(outputs.aws_region), outputs.dataset_uri)
+
+
+def send(session: Session, console: Console, freight: Freight, outputs: Outputs) -> None:
     """Bring into the bucket what is not there yet.
 
     Raises:
@@ -118,7 +122,7 @@ def send(session: Session, console: Console, freight: Freight, outputs: Outputs,
     store = bucket(Aws(outputs.aws_region), f"s3://{outputs.bucket_name}")
     if freight.data is not None:
         with console.progress("pushing files") as progress:
-            push(datasets, freight.name, freight.data, version=freight.version, progress=progress)
+            push(_datasets(outputs), freight.name, freight.data, version=freight.version, progress=progress)
     store.put(code.key_of(freight.archive), freight.archive, only_new=True)
     if freight.model_file is not None and not any(store.below(freight.model_prefix)):
         store.put(freight.model_prefix + freight.model, freight.model_file.read_bytes())

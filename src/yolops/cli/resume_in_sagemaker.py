@@ -6,9 +6,8 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from yolops.aws import Aws
-from yolops.cli.job_following import follow, show_ended
-from yolops.cli.train_in_sagemaker import gate_of, platform_of, preflight, refuse_errors, say_started, show_plan
-from yolops.costs.prices import PRICE_LIST_REGION
+from yolops.cli.job_following import begun
+from yolops.cli.train_in_sagemaker import gate_of, platform_of, preflight
 from yolops.datasets.versions.store import AbsentError, bucket
 from yolops.diagnosis.training_job import Planned
 from yolops.errors import YolopsError
@@ -55,22 +54,13 @@ def resume(session: Session, console: Console, which: str, wanted: Changes, *, d
     epoch = newest_epoch(store, former)
     refuse_other_code(store, former)
     spec = plan_resumed(outputs, former, machine)
-    datasets = bucket(aws, outputs.dataset_uri)
-    planned = Planned(spec, outputs, aws, Aws(PRICE_LIST_REGION), datasets, is_pushed=False)
-    outcomes = preflight(console, planned)
     console.note(f"it goes on behind epoch {epoch}")
-    if dry_run:
-        value = {"job": spec.as_dict(), "create_training_job": spec.create_request(), "behind_epoch": epoch}
-        show_plan(console, spec, outcomes, value)
-    refuse_errors(outcomes)
-    if dry_run:
+    value = {"create_training_job": spec.create_request(), "behind_epoch": epoch}
+    if not preflight(console, Planned.of(spec, outputs, is_pushed=False), value, dry_run=dry_run):
         return
     gate_of(session, rest, outputs, former.request.experiment, former.request.register_as)()
     submitted = submit_again(jobs, rest, newest.run_id, spec)
-    say_started(session, console, submitted, outputs, is_last=not wait)
-    if wait:
-        ended = follow(session, console, jobs, rest, submitted)
-        show_ended(console, rest, jobs.of_run(ended), outputs, spec.request)
+    begun(session, console, jobs, rest, submitted, outputs, wait=wait)
 
 
 def _job_of(rest: MlflowRest, jobs: SageMakerJobs, which: str) -> Job:

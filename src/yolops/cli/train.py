@@ -67,6 +67,7 @@ def train(
 ) -> None:
     """Train a detector. Any other argument of ultralytics may follow: --lr0 0.01, cos_lr=True."""
     from yolops.cli import training
+    from yolops.tracking.names import check_alias, check_name
     from yolops.training.arguments import parse_arguments
     from yolops.training.run_directory import TrainRequest
 
@@ -103,6 +104,10 @@ def train(
             register_as=register_as,
             alias=alias if register_as else "",
         )
+        check_name("--name", request.name)
+        if register_as:
+            check_name("--register-as", register_as)
+            check_alias("--alias", alias)
         if on is Where.SAGEMAKER:
             from yolops.cli import train_in_sagemaker
             from yolops.training.submission.spec import Machine

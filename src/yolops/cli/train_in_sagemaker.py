@@ -6,16 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from yolops.aws import Aws
-from yolops.cli.job_following import follow, show_ended, ways_back
+from yolops.cli.job_following import begun
 from yolops.cli.job_freight import Freight, gather, send
-from yolops.costs.prices import PRICE_LIST_REGION
-from yolops.datasets.versions.store import bucket
 from yolops.diagnosis.run import run as run_checks
 from yolops.diagnosis.training_job import CHECKS, Planned
 from yolops.errors import UsageError, YolopsError
 from yolops.findings import errors
 from yolops.platform.outputs import Mode
-from yolops.tracking.names import check_alias, check_name
 from yolops.training.job.contract import JobRequest
 from yolops.training.sagemaker_job import SageMakerJobs
 from yolops.training.submission import code
@@ -111,34 +108,33 @@ def train(
         YolopsError: something stands against it, or SageMaker refuses; where it is followed also that it failed.
     """
     check_machine(machine, request.arguments)
-    check_name("--name", request.name)
-    if request.register_as:
-        check_name("--register-as", request.register_as)
-        check_alias("--alias", request.alias)
-    outputs = platform_of(session)
-    machine = replace(machine, instance_type=machine.instance_type or outputs.sagemaker_instance_type)
-    aws = Aws(outputs.aws_region)
-    datasets = bucket(aws, outputs.dataset_uri)
-    freight = gather(session, console, request, machine, datasets)
-    order = Order(outputs, machine, replace(request, experiment=request.experiment or freight.name), freight)
-    spec = order.spec(NO_RUN)
-    planned = Planned(spec, outputs, aws, Aws(PRICE_LIST_REGION), datasets, is_pushed=freight.data is not None)
-    outcomes = preflight(console, planned)
-    if dry_run:
-        value = {"job": spec.as_dict(), "create_training_job": spec.create_request()}
-        show_plan(console, spec, outcomes, value)
-    refuse_errors(outcomes)
-    if dry_run:
+    order = ordered(session, console, request, machine)
+    outputs, spec = order.outputs, order.spec(NO_RUN)
+    planned = Planned.of(spec, outputs, is_pushed=order.freight.data is not None)
+    if not preflight(console, planned, {"create_training_job": spec.create_request()}, dry_run=dry_run):
         return
-    say_price(console, outcomes)
-    send(session, console, freight, outputs, datasets)
+    send(session, console, order.freight, outputs)
     rest = session.mlflow(outputs)
     jobs = SageMakerJobs(Aws(outputs.aws_region), outputs.project_name)
-    submitted = _submit(session, jobs, rest, order)
-    say_started(session, console, submitted, outputs, is_last=not wait)
-    if wait:
-        ended = follow(session, console, jobs, rest, submitted)
-        show_ended(console, rest, [ended], outputs, submitted.spec.request)
+    begun(session, console, jobs, rest, _submit(session, jobs, rest, order), outputs, wait=wait)
+
+
+def ordered(session: Session, console: Console, request: TrainRequest, machine: Machine) -> Order:
+    """Return the job that somebody wants, with what it takes along; nothing is sent.
+
+    Args:
+        session: of the command.
+        console: where to.
+        request: what is trained; without an experiment it is that of the dataset's name.
+        machine: what it runs on; without a type it has that of `terraform.tfvars`.
+
+    Raises:
+        YolopsError: there is no platform, the dataset is not there or has errors, an argument or the model cannot be.
+    """
+    outputs = platform_of(session)
+    machine = replace(machine, instance_type=machine.instance_type or outputs.sagemaker_instance_type)
+    freight = gather(session, console, request, machine, outputs)
+    return Order(outputs, machine, replace(request, experiment=request.experiment or freight.name), freight)
 
 
 def platform_of(session: Session) -> Outputs:
@@ -156,33 +152,32 @@ def platform_of(session: Session) -> Outputs:
     return platform
 
 
-def preflight(console: Console, planned: Planned) -> list[Outcome]:
-    """Look at everything that could stop the job, side by side, and say what was found."""
+def preflight(console: Console, planned: Planned, value: dict[str, Any], *, dry_run: bool) -> bool:
+    """Look at everything that could stop a job, side by side, and return whether it shall be started.
+
+    Args:
+        console: where to.
+        planned: the job.
+        value: what `--json` has beside the job and the checks.
+        dry_run: only show it, and what stands against it.
+
+    Raises:
+        YolopsError: it would not work, with the first reason.
+    """
     with console.progress("looking at quota, image, network and price") as progress:
         outcomes = run_checks([check.of(planned) for check in CHECKS], progress)
     found = [finding for outcome in outcomes for finding in outcome.findings]
-    first = errors(found)[:1]  # said by `refuse_errors`
-    console.findings([finding for finding in found if finding not in first])
-    return outcomes
-
-
-def say_price(console: Console, outcomes: Sequence[Outcome]) -> None:
-    """Say what the job costs, before it is sent."""
-    for outcome in outcomes:
-        if outcome.check == "price" and outcome.found:
-            console.note(f"price: {outcome.found}")
-
-
-def refuse_errors(outcomes: Sequence[Outcome]) -> None:
-    """Refuse a job that would not work.
-
-    Raises:
-        YolopsError: with the first reason.
-    """
-    stops = errors(finding for outcome in outcomes for finding in outcome.findings)
+    stops = errors(found)
+    console.findings([finding for finding in found if finding not in stops[:1]])
+    if dry_run:
+        _show(console, planned.spec, outcomes, value)
     if stops:
         more = f" (and {len(stops) - 1} more, above)" if len(stops) > 1 else ""
         raise YolopsError(f"the job would not work: {stops[0].where}: {stops[0].what}{more}", stops[0].fix)
+    for outcome in outcomes:
+        if outcome.check == "price" and outcome.found and not dry_run:
+            console.note(f"price: {outcome.found}")
+    return not dry_run
 
 
 def _submit(session: Session, jobs: SageMakerJobs, rest: MlflowRest, order: Order) -> Submitted[JobSpec]:
@@ -217,15 +212,7 @@ def gate_of(
     return lambda: let_train(rest, login, experiment, model)
 
 
-def show_plan(console: Console, spec: JobSpec, outcomes: Sequence[Outcome], value: dict[str, Any]) -> None:
-    """Show a job, and what stands against it.
-
-    Args:
-        console: where to.
-        spec: the job.
-        outcomes: of the checks.
-        value: what `--json` has beside them.
-    """
+def _show(console: Console, spec: JobSpec, outcomes: Sequence[Outcome], value: dict[str, Any]) -> None:
     from yolops.cli.console import table
 
     rows = [
@@ -243,29 +230,5 @@ def show_plan(console: Console, spec: JobSpec, outcomes: Sequence[Outcome], valu
         *((f"tag {name}", value) for name, value in spec.tags.items()),
     ]
     checks = [(outcome.check, outcome.verdict.value, outcome.found) for outcome in outcomes]
-    value = {**value, "checks": [outcome.as_dict() for outcome in outcomes]}
+    value = {"job": spec.as_dict(), **value, "checks": [outcome.as_dict() for outcome in outcomes]}
     console.data(value, table("", "", rows=rows), "", table("check", "", "found", rows=checks))
-
-
-def say_started(
-    session: Session, console: Console, submitted: Submitted[JobSpec], outputs: Outputs, *, is_last: bool
-) -> None:
-    """Say which job was started, and how to come back to it if nothing follows.
-
-    Args:
-        session: of the command.
-        console: where to.
-        submitted: the job.
-        outputs: the platform.
-        is_last: whether it is the result of the command.
-    """
-    spec, run = submitted.spec, submitted.run
-    url = outputs.page(f"experiments/{run.experiment_id}/runs/{run.run_id}")
-    lines = [f"job      {spec.name}", f"run      {url}"]
-    if is_last:
-        value = {"job": spec.name, "arn": submitted.arn, "run_id": run.run_id, "run_url": url}
-        console.data(value, *lines)
-        console.note(ways_back(session, spec.name))
-    else:
-        for line in lines:
-            console.note(line)

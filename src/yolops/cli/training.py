@@ -16,7 +16,6 @@ from yolops.datasets.description import Dataset, read_dataset
 from yolops.datasets.gate import checked
 from yolops.errors import YolopsError
 from yolops.findings import counted
-from yolops.tracking.names import check_alias, check_name
 from yolops.training.run_directory import RUNS, RunDirectory, TrainRequest
 from yolops.training.sending import BackgroundSenders, model_of
 from yolops.training.session import Parts, TrainedRun, TrainingSession
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from yolops.cli.console import Console
     from yolops.cli.session import Session
     from yolops.datasets.report import Report
+    from yolops.training.recorded_directory import R
 
 # As many as ultralytics takes at most; more gain nothing for detectors of this size.
 MOST_THREADS = 8
@@ -39,14 +39,9 @@ def train(session: Session, console: Console, request: TrainRequest) -> TrainedR
     Raises:
         YolopsError: the dataset has errors, an argument cannot be, or the training failed.
     """
-    check_name("--name", request.name)
-    if request.register_as:
-        check_name("--register-as", request.register_as)
-        check_alias("--alias", request.alias)
     check_first(session, request.data, request.arguments, request.model)
     with named_dataset(session, console, request.data) as (dataset, report):
-        data = pinned(request.data, report.fingerprint)
-        request = replace(request, data=data, experiment=request.experiment or dataset.source.parent.name)
+        request = about(request, dataset, report)
         return TrainingSession(parts_of(session, console)).train(request, dataset, report)
 
 
@@ -154,6 +149,12 @@ def named_dataset(session: Session, console: Console, data: str) -> Iterator[tup
         if not report.fingerprint.startswith(version):
             raise YolopsError(f"{directory}: was changed since it was pulled", "remove it, then type the command again")
         yield dataset, report
+
+
+def about(request: R, dataset: Dataset, report: Report) -> R:
+    """Return a request with the version of its dataset, where it named one, and an experiment."""
+    data = pinned(request.data, report.fingerprint)
+    return replace(request, data=data, experiment=request.experiment or dataset.source.parent.name)
 
 
 def checked_dataset(session: Session, console: Console, data: Path) -> tuple[Dataset, Report]:

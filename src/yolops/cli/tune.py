@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from yolops.cli.dataset_named import named_as, pinned
+from yolops.cli.dataset_named import named_as
 from yolops.cli.session import Json, Session, session_of
 from yolops.cli.train import A_DAY_S, DATA_HELP, DEFAULT_MODEL, IMAGE_HELP, MAX_WAIT_HELP, Where, heard, typed_options
 from yolops.cli.tune_display import MOST_ARGUMENTS, found_lines, train_line
@@ -113,15 +113,13 @@ def tune(
 
 
 def _search(session: Session, console: Console, request: TuneRequest) -> Searched:
-    from yolops.cli.training import check_first, named_dataset, trainer_of
+    from yolops.cli.training import about, check_first, named_dataset, trainer_of
     from yolops.training.search_check import check_search
 
     check_first(session, request.data, request.arguments, request.model)
     check_search(trainer_of(session), request)
     with named_dataset(session, console, request.data) as (dataset, report):
-        data = pinned(request.data, report.fingerprint)
-        request = replace(request, data=data, experiment=request.experiment or dataset.source.parent.name)
-        return _tuning(session, console).search(request, dataset, report)
+        return _tuning(session, console).search(about(request, dataset, report), dataset, report)
 
 
 def _with_optimizer(console: Console, request: TuneRequest) -> TuneRequest:

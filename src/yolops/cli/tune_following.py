@@ -14,7 +14,7 @@ from yolops.tracking.pending_runs import mark_failed, set_tags
 from yolops.training.job.trial_run import find_trial_run
 from yolops.training.sagemaker_job import SageMakerJobs
 from yolops.training.sagemaker_tuning import SageMakerTunings
-from yolops.training.submission.facts import cost
+from yolops.training.submission.facts import cost, total
 from yolops.training.submission.tuning_record import DATA, MODEL, say_end, say_trial
 from yolops.training.tune_directory import TRIAL
 
@@ -71,8 +71,8 @@ class _Recorder:
     @property
     def dollars(self) -> float | None:
         """What all trials have cost by now in USD; None where that is not known."""
-        known = [bill for bill in self._bills.values() if bill is not None]
-        return round(sum(known), 4) if known and len(known) == len(self._bills) else None
+        dollars = total(self._bills.values())
+        return None if dollars is None else round(dollars, 4)
 
     def record(self, trials: list[TunedJob]) -> list[TunedJob]:
         """Record the trials that have ended since the last time, and return them."""
@@ -165,7 +165,7 @@ def show_ended(session: Session, console: Console, rest: MlflowRest, found: Foll
     run = rest.get("runs/get", run_id=run_id)["run"]
     tags = {item["key"]: item["value"] for item in run["data"]["tags"]}
     command = _train_line(session, tags, tuning, best.trial)
-    url = outputs.page(f"experiments/{run['info']['experiment_id']}/runs/{run_id}")
+    url = outputs.run_page(run["info"]["experiment_id"], run_id)
     trials, drawn = [one.trial for one in found.trials], list(best.trial.arguments)[:MOST_ARGUMENTS]
     value: dict[str, Any] = {
         "search": tuning.name,

@@ -7,19 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from yolops.aws import Aws
-from yolops.cli.job_freight import gather, send
-from yolops.cli.train_in_sagemaker import (
-    NO_RUN,
-    Order,
-    gate_of,
-    platform_of,
-    preflight,
-    refuse_errors,
-    say_price,
-    show_plan,
-)
+from yolops.cli.job_freight import send
+from yolops.cli.train_in_sagemaker import NO_RUN, Order, gate_of, ordered, platform_of, preflight
 from yolops.cli.tune_following import follow, show_ended
-from yolops.costs.prices import PRICE_LIST_REGION
 from yolops.datasets.versions.store import bucket
 from yolops.diagnosis.training_job import Planned
 from yolops.tracking.provenance import code_tags
@@ -91,33 +81,24 @@ def tune(
         YolopsError: something stands against it, SageMaker refuses, or no trial came to its end.
     """
     _check(session, request, machine, parallel)
-    outputs = platform_of(session)
-    machine = replace(machine, instance_type=machine.instance_type or outputs.sagemaker_instance_type)
     training = TrainRequest(request.data, request.model, request.experiment, request.name, request.arguments)
-    aws = Aws(outputs.aws_region)
-    datasets = bucket(aws, outputs.dataset_uri)
-    freight = gather(session, console, training, machine, datasets)
+    order = ordered(session, console, training, machine)
+    outputs, freight = order.outputs, order.freight
     # The best is trained again on this version, whatever is the newest then.
     data = request.data if freight.data else freight.version_name
-    request = replace(request, data=data, experiment=request.experiment or freight.name)
-    order = Order(outputs, machine, replace(training, experiment=request.experiment), freight)
+    request = replace(request, data=data, experiment=order.request.experiment)
     search = SearchOrder(order, request, parallel, code.script_archive(SCRIPT, SCRIPT_TEXT))
-    spec, prices, is_pushed = search.spec(NO_RUN), Aws(PRICE_LIST_REGION), freight.data is not None
-    planned = Planned(spec.job, outputs, aws, prices, datasets, request.trials, parallel, is_pushed=is_pushed)
-    outcomes = preflight(console, planned)
-    if dry_run:
-        value = {"job": spec.job.as_dict(), "create_hyper_parameter_tuning_job": spec.create_request()}
-        show_plan(console, spec.job, outcomes, value)
-    refuse_errors(outcomes)
-    if dry_run:
+    spec = search.spec(NO_RUN)
+    planned = Planned.of(spec.job, outputs, request.trials, parallel, is_pushed=freight.data is not None)
+    value = {"create_hyper_parameter_tuning_job": spec.create_request()}
+    if not preflight(console, planned, value, dry_run=dry_run):
         return
-    say_price(console, outcomes)
-    send(session, console, freight, outputs, datasets)
-    store = bucket(aws, f"s3://{outputs.bucket_name}")
+    send(session, console, freight, outputs)
+    store = bucket(Aws(outputs.aws_region), f"s3://{outputs.bucket_name}")
     store.put(code.script_key(search.script), search.script, only_new=True)
     rest = session.mlflow(outputs)
     submitted = _submit(session, rest, search)
-    console.note(f"run      {outputs.page(f'experiments/{submitted.run.experiment_id}/runs/{submitted.run.run_id}')}")
+    console.note(f"run      {outputs.run_page(submitted.run.experiment_id, submitted.run.run_id)}")
     show_ended(session, console, rest, follow(session, console, rest, outputs, submitted.spec.name), outputs)
 
 

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from yolops.aws import AwsError
-from yolops.costs.prices import training_price
+from yolops.aws import Aws, AwsError
+from yolops.costs.prices import PRICE_LIST_REGION, training_price
 from yolops.datasets.versions.catalogue import SHOWN_CHARACTERS, find_version, index_of, intact
 from yolops.datasets.versions.manifest import HOME
-from yolops.datasets.versions.store import AbsentError
+from yolops.datasets.versions.store import AbsentError, bucket
 from yolops.diagnosis.account import training_quotas
 from yolops.diagnosis.check import Check, Notes, Seen, Skip
 from yolops.platform.outputs import Mode
 
 if TYPE_CHECKING:
-    from yolops.aws import Aws
     from yolops.datasets.versions.store import Store
     from yolops.platform.outputs import Outputs
     from yolops.training.submission.spec import JobSpec
@@ -51,6 +50,13 @@ class Planned:
     jobs: int = 1
     at_once: int = 1
     is_pushed: bool = True
+
+    @classmethod
+    def of(cls, spec: JobSpec, outputs: Outputs, jobs: int = 1, at_once: int = 1, *, is_pushed: bool) -> Planned:
+        """Return a job of a platform, ready to be looked at."""
+        aws = Aws(outputs.aws_region)
+        datasets = bucket(aws, outputs.dataset_uri)
+        return cls(spec, outputs, aws, Aws(PRICE_LIST_REGION), datasets, jobs, at_once, is_pushed)
 
 
 def quota(planned: Planned) -> Seen:

@@ -93,6 +93,10 @@ class Outputs:
             return self.ui_url
         return f"{self.ui_url}/#/{path}?workflowType=machine_learning"
 
+    def run_page(self, experiment_id: str, run_id: str) -> str:
+        """Return the address of a run in the UI."""
+        return self.page(f"experiments/{experiment_id}/runs/{run_id}")
+
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as plain values, for `--json`."""
         return asdict(self) | {"mode": self.mode.value}

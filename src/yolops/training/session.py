@@ -77,7 +77,7 @@ class TrainedRun:
     @property
     def url(self) -> str:
         """The run in the MLflow UI."""
-        return self.outputs.page(f"experiments/{self.progress.experiment_id}/runs/{self.progress.run_id}")
+        return self.outputs.run_page(self.progress.experiment_id, self.progress.run_id)
 
 
 @dataclass(frozen=True)

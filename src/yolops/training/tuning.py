@@ -65,7 +65,7 @@ class Searched:
     def url(self) -> str:
         """The run of the search in the MLflow UI."""
         progress = self.directory.spool.progress()
-        return self.outputs.page(f"experiments/{progress.experiment_id}/runs/{progress.run_id}")
+        return self.outputs.run_page(progress.experiment_id, progress.run_id)
 
 
 class TuningSession:
