@@ -31,8 +31,6 @@ def upgrade(
     as_json: Json = False,
 ) -> None:
     """Give the server of custom mode a newer MLflow, tried first and with a way back."""
-    from yolops.cli.up import build
-    from yolops.platform.mlflow_version import write_version
     from yolops.tracking.upgrades import end_upgrade
 
     session = session_of(context)
@@ -51,11 +49,7 @@ def upgrade(
     _switch(session, settings, console, rest, (present, to), yes=yes)
     if failure := _failure(session, settings, console, rest, kept):
         console.warn(failure)
-        console.note(f"going back to MLflow {present}")
-        write_version(settings.path, present)
-        build(session, settings, console, yes=True)
-        _wait(session, settings, console)
-        end_upgrade(rest)
+        _go_back(session, settings, console, rest, present)
         raise YolopsError(
             f"the upgrade to MLflow {to} failed: {failure}",
             f"MLflow {present} serves again, with everything that was there; a backup of it is {kept.id}",
@@ -167,6 +161,19 @@ def _switch(
             end_upgrade(rest)
     if built is None:
         raise typer.Exit(1)
+
+
+def _go_back(session: Session, settings: Settings, console: Console, rest: MlflowRest, version: str) -> None:
+    """Put a server of the old version in the place of one that failed."""
+    from yolops.cli.up import build
+    from yolops.platform.mlflow_version import write_version
+    from yolops.tracking.upgrades import end_upgrade
+
+    console.note(f"going back to MLflow {version}")
+    write_version(settings.path, version)
+    build(session, settings, console, yes=True)
+    _wait(session, settings, console)
+    end_upgrade(rest)
 
 
 def _still_serves(rest: MlflowRest, version: str) -> bool:

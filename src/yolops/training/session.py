@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from yolops.datasets.normalise import write_training_yaml
 from yolops.errors import YolopsError
@@ -14,7 +14,8 @@ from yolops.running_processes import this_process
 from yolops.tracking.run_logger import RunEnd, RunLogger
 from yolops.tracking.spool import RunIntent, Spool
 from yolops.training.run_directory import RunDirectory
-from yolops.training.run_record import keep_files, say_best, say_origin, say_outcome
+from yolops.training.run_observer import RunObserver
+from yolops.training.run_record import keep_files, say_origin, say_outcome
 from yolops.training.trainer import EndedEarly, TrainSpec
 
 if TYPE_CHECKING:
@@ -26,32 +27,11 @@ if TYPE_CHECKING:
     from yolops.platform.outputs import Outputs
     from yolops.tracking.spool import Progress
     from yolops.training.run_directory import TrainRequest
+    from yolops.training.run_observer import Display, Watch
     from yolops.training.sending import Senders
     from yolops.training.trainer import Trained, Trainer
 
-    Watch = Callable[[int, Mapping[str, float]], None]
-
 INTERRUPTIONS = (KeyboardInterrupt, SystemExit)
-
-
-class Display(Protocol):
-    """Shows a person what a training does, and knows when it shall end."""
-
-    def stop_if_asked(self) -> None:
-        """Raise what ends the training when somebody has asked for that; a library may have swallowed it."""
-        ...
-
-    def note(self, line: str) -> None:
-        """Say one thing."""
-        ...
-
-    def step(self, number: int, epochs: int, done: int, total: int) -> None:
-        """In epoch `number` of `epochs`, `done` of `total` batches are trained."""
-        ...
-
-    def epoch(self, number: int, metrics: Mapping[str, float]) -> None:
-        """Epoch `number` is done."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -191,7 +171,7 @@ class TrainingSession:
     ) -> TrainedRun:
         """Train while a sender brings what is said to MLflow; `resume` holds what differs from the first time."""
         began, senders = time.monotonic(), self._parts.senders(outputs)
-        observer = _RunObserver(logger, directory, self._display, self._saved, self._watch, is_new=resume is None)
+        observer = RunObserver(logger, directory, self._display, self._saved, self._watch, is_new=resume is None)
         with self._recorded(logger, directory, observer):
             sender = senders.start(directory.spool)
             spec = TrainSpec(
@@ -214,7 +194,7 @@ class TrainingSession:
         return TrainedRun(directory, trained, directory.spool.progress(), seconds, delivered, outputs)
 
     @contextmanager
-    def _recorded(self, logger: RunLogger, directory: RunDirectory, observer: _RunObserver) -> Iterator[None]:
+    def _recorded(self, logger: RunLogger, directory: RunDirectory, observer: RunObserver) -> Iterator[None]:
         """Make the run say how it ended, whatever ends it."""
         end, error = RunEnd.FAILED, ""
         try:
@@ -258,49 +238,3 @@ def owned(spool: Spool) -> Iterator[None]:
             raise YolopsError(f"{where}: is being trained right now{who}", "wait for it, or stop it")
         spool.set_owner(this_process())
         yield
-
-
-class _RunObserver:
-    """Brings what a trainer says to the run and to a person."""
-
-    def __init__(
-        self,
-        logger: RunLogger,
-        directory: RunDirectory,
-        display: Display,
-        saved: Callable[[RunDirectory, int], None],
-        watch: Watch,
-        *,
-        is_new: bool,
-    ) -> None:
-        self._logger = logger
-        self._directory = directory
-        self._display = display
-        self._saved = saved
-        self._watch = watch
-        self._is_new = is_new
-        self.epochs = max(logger.logged_until, 0)
-
-    def started(self, arguments: Mapping[str, object], facts: Mapping[str, str]) -> None:
-        # MLflow never lets a parameter change, and a resumed training may run with another batch size.
-        if self._is_new:
-            self._logger.params(arguments)
-        self._logger.tags(facts)
-        if facts.get("yolops.weights", "").startswith("random"):
-            self._display.note(f"weights: {facts['yolops.weights']}; the detector learns everything anew")
-
-    def epoch(self, number: int, metrics: Mapping[str, float]) -> None:
-        self._logger.metrics(metrics, step=number)
-        self._display.epoch(number, metrics)
-        self.epochs = number
-        self._watch(number, metrics)
-
-    def step(self, number: int, epochs: int, done: int, total: int) -> None:
-        self._display.step(number, epochs, done, total)
-
-    def saved(self, number: int) -> None:
-        self._saved(self._directory, number)
-
-    def chosen(self, best: Path, imgsz: int) -> None:
-        # Now, so that MLflow has the model by the time the last measurement is done.
-        say_best(self._logger, self._directory, best, imgsz)

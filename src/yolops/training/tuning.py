@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from yolops.datasets.report import Report
     from yolops.platform.outputs import Outputs
     from yolops.training.run_directory import RunDirectory
-    from yolops.training.session import Display, Parts
+    from yolops.training.run_observer import Display
+    from yolops.training.session import Parts
     from yolops.training.study import Trial
     from yolops.training.trainer import Trainer
     from yolops.training.tune_directory import TuneRequest

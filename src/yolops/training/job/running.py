@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from yolops.aws import Aws
     from yolops.platform.outputs import Outputs
     from yolops.training.job.contract import JobPlace, JobRequest
+    from yolops.training.run_observer import Display
     from yolops.training.sending import Senders
-    from yolops.training.session import Display, TrainedRun
+    from yolops.training.session import TrainedRun
     from yolops.training.trainer import Trainer
 
 # Each second is billed; a server that is started anew is back by then.

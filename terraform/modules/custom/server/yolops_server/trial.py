@@ -58,7 +58,7 @@ class Watch:
     """
 
     def __init__(self, say: Say) -> None:
-        self._say = say
+        self.say = say
         self._phase, self._since = "", time.monotonic()
         self.seconds: dict[str, float] = {}
 
@@ -68,7 +68,7 @@ class Watch:
         self.seconds[self._phase] = self.seconds.get(self._phase, 0.0) + now - self._since
         self._phase, self._since = phase, now
         if phase:
-            self._say(phase)
+            self.say(phase)
 
     def of(self, *starts: str) -> float:
         """Return how long everything took that begins with one of these words."""
@@ -94,13 +94,7 @@ def try_out(platform: Platform, wanted: str, backup: str, holder: Connection, sa
     watch, settings = Watch(say), platform.settings
     finish_earlier(platform, say)
     trial_place.remove(holder, settings)
-    manifest = platform.store.manifest(backup) if backup else _latest(platform)
-    if manifest is None:
-        watch("making a backup")
-        made = new_id()
-        back_up(platform, made, platform.where.served, "made for a trial of an upgrade", say)
-        manifest = platform.store.manifest(made)
-    check_revisions(manifest, platform.revisions())
+    manifest = _manifest(platform, backup, watch)
     watch(f"installing MLflow {wanted} beside the one that serves")
     place = trial_place.directory(settings)
     python = trial_environment.make(settings, wanted, place)
@@ -124,6 +118,18 @@ def try_out(platform: Platform, wanted: str, backup: str, holder: Connection, sa
         "environment_bytes": disk[0],
         "disk_free_bytes": disk[1],
     }
+
+
+def _manifest(platform: Platform, backup: str, watch: Watch) -> dict[str, Any]:
+    """Return the manifest of the backup that is named, the latest one, or a new one; it fits what is served."""
+    found = platform.store.manifest(backup) if backup else _latest(platform)
+    if found is None:
+        watch("making a backup")
+        made = new_id()
+        back_up(platform, made, platform.where.served, "made for a trial of an upgrade", watch.say)
+        found = platform.store.manifest(made)
+    check_revisions(found, platform.revisions())
+    return found
 
 
 def _latest(platform: Platform) -> dict[str, Any] | None:
