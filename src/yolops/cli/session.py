@@ -51,14 +51,9 @@ class Session:
         Raises:
             YolopsError: no platform is running, or there is no login for it.
         """
-        from yolops.tracking.managed import managed_mlflow
-        from yolops.tracking.rest import MlflowRest
+        from yolops.tracking.managed import mlflow_of
 
-        outputs = outputs or self.outputs()
-        if outputs.tracking_uri.startswith("arn:"):
-            return managed_mlflow(outputs.tracking_uri)
-        access = self.access(outputs)
-        return MlflowRest(access.tracking_uri, access.credentials, trust=access.trust)
+        return mlflow_of(self.access(outputs or self.outputs()))
 
     def access(self, outputs: Outputs) -> Access:
         """Return how the MLflow of a platform is entered.

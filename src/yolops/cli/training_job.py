@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from yolops.cli.console import Console
     from yolops.platform.access import Access
     from yolops.platform.outputs import Outputs
-    from yolops.tracking.rest import MlflowRest
     from yolops.training.job.contract import JobPlace
     from yolops.training.session import TrainedRun
 
@@ -76,6 +75,7 @@ def _run(place: JobPlace, environ: Mapping[str, str], console: Console, terminat
     from yolops.aws import Aws
     from yolops.cli.training import threads
     from yolops.cli.training_display import TrainingDisplay
+    from yolops.tracking.managed import mlflow_of
     from yolops.training.job.contract import JOB_NAME
     from yolops.training.job.running import JobTraining
     from yolops.training.job.trial_run import with_own_run
@@ -89,7 +89,7 @@ def _run(place: JobPlace, environ: Mapping[str, str], console: Console, terminat
     outputs = _outputs(environ)
     access = _access(outputs, environ, aws, place.work)
     if request.parent_run:
-        request = with_own_run(_rest(access), request, environ[JOB_NAME])
+        request = with_own_run(mlflow_of(access), request, environ[JOB_NAME])
         place = replace(place, trial=request.name)
         place.checkpoints.mkdir(parents=True, exist_ok=True)
     trainer = UltralyticsTrainer(
@@ -128,15 +128,6 @@ def _access(outputs: Outputs, environ: Mapping[str, str], aws: Aws, directory: P
     if trust.file is not None:
         trust.renew()
     return Access(outputs.tracking_uri, kept_login(aws, secret) if secret else Credentials(), trust)
-
-
-def _rest(access: Access) -> MlflowRest:
-    from yolops.tracking.managed import managed_mlflow
-    from yolops.tracking.rest import MlflowRest
-
-    if access.tracking_uri.startswith("arn:"):
-        return managed_mlflow(access.tracking_uri)
-    return MlflowRest(access.tracking_uri, access.credentials, trust=access.trust)
 
 
 def _say_failure(place: JobPlace, reason: str) -> None:

@@ -14,11 +14,11 @@ from yolops.aws import Aws
 from yolops.diagnosis.check import Check, Notes, Seen, Skip
 from yolops.diagnosis.packages import version_of
 from yolops.errors import YolopsError
+from yolops.platform.access import Access
 from yolops.platform.outputs import Mode
 from yolops.platform.readiness import HEALTHY, Server
 from yolops.platform.trust import opener
-from yolops.tracking.managed import managed_mlflow
-from yolops.tracking.rest import MlflowRest
+from yolops.tracking.managed import mlflow_of
 from yolops.tracking.users import who_asks
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from yolops.platform.access import Credentials
     from yolops.platform.outputs import Outputs
     from yolops.platform.trust import Trust
+    from yolops.tracking.rest import MlflowRest
 
 CLIENT = "mlflow-skinny"
 CONNECT_PATIENCE_S = 5.0
@@ -75,9 +76,7 @@ class Entrance:
 
     def rest(self) -> MlflowRest:
         """Return what it is asked with."""
-        if self.is_managed:
-            return managed_mlflow(self.uri)
-        return MlflowRest(self.uri, self.credentials_for(self.outputs), trust=self.trust_in(self.outputs))
+        return mlflow_of(Access(self.uri, self.credentials_for(self.outputs), self.trust_in(self.outputs)))
 
 
 def answers(entrance: Entrance) -> Seen:

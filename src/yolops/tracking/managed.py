@@ -16,6 +16,8 @@ from yolops.tracking.rest import MlflowRest
 if TYPE_CHECKING:
     import urllib.request
 
+    from yolops.platform.access import Access
+
 # By type of resource: the address, the header that says which one is meant, the service that a request is signed for.
 KINDS = {
     "mlflow-tracking-server": (
@@ -25,6 +27,17 @@ KINDS = {
     ),
     "mlflow-app": ("https://mlflow.sagemaker.{region}.app.aws", "x-sm-mlflow-app-arn", "sagemaker"),
 }
+
+
+def mlflow_of(access: Access) -> MlflowRest:
+    """Return what questions to an MLflow are asked with, whoever runs it.
+
+    Raises:
+        YolopsError: its ARN is of something else.
+    """
+    if access.tracking_uri.startswith("arn:"):
+        return managed_mlflow(access.tracking_uri)
+    return MlflowRest(access.tracking_uri, access.credentials, trust=access.trust)
 
 
 def managed_mlflow(arn: str) -> MlflowRest:
