@@ -11,7 +11,7 @@ from yolops.costs.prices import PRICE_LIST_REGION, training_price
 from yolops.errors import YolopsError
 from yolops.models.registry import version_of_run
 from yolops.tracking.pending_runs import set_tags
-from yolops.tracking.runs import find_run
+from yolops.training.sagemaker_job import COMPLETED
 from yolops.training.submission.facts import cost, facts, total
 from yolops.training.submission.spec import ID_CHARACTERS
 
@@ -31,7 +31,6 @@ FOLLOW_S = 2.0
 # Logged once an epoch, whatever is trained.
 CLOCK = "speed/epoch_s"
 DEFAULT_EPOCHS = 100
-COMPLETED = "Completed"
 
 
 def begun(
@@ -152,9 +151,11 @@ def show_ended(console: Console, rest: MlflowRest, jobs: Sequence[Job], outputs:
     """
     job, dollars = jobs[-1], cost_of(jobs)
     record(rest, jobs, dollars)
-    run = find_run(rest, job.run_id)
-    info = rest.get("runs/get", run_id=job.run_id)["run"]["info"]
-    best = {name.removeprefix("best/"): value for name, value in run.metrics.items() if name.startswith("best/")}
+    run = rest.get("runs/get", run_id=job.run_id)["run"]
+    info, metrics = run["info"], run.get("data", {}).get("metrics", [])
+    best = {
+        item["key"].removeprefix("best/"): float(item["value"]) for item in metrics if item["key"].startswith("best/")
+    }
     url = outputs.run_page(info["experiment_id"], job.run_id)
     model = _registered(console, rest, request, job)
     value: dict[str, Any] = {
@@ -162,7 +163,7 @@ def show_ended(console: Console, rest: MlflowRest, jobs: Sequence[Job], outputs:
         "earlier_jobs": [one.name for one in jobs[:-1]],
         "run_id": job.run_id,
         "run_url": url,
-        "status": run.status,
+        "status": info["status"],
         "metrics": best,
         "model": model,
         "cost_usd": dollars,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 LIVING = frozenset({"InProgress", "Stopping"})
+COMPLETED = "Completed"
 NEWEST = "last"
 # As many as their names have room for the number of.
 MOST_OF_RUN = 99
@@ -95,7 +96,7 @@ def read_job(described: dict[str, Any]) -> Job:
     """Return the job that an answer of DescribeTrainingJob is about."""
     resources = described.get("ResourceConfig") or {}
     stages = tuple((one["Status"], one["StartTime"]) for one in described.get("SecondaryStatusTransitions") or [])
-    uploaded = described["TrainingJobStatus"] in {"Completed", "Stopped"}
+    uploaded = described["TrainingJobStatus"] in {COMPLETED, "Stopped"}
     return Job(
         name=described["TrainingJobName"],
         status=described["TrainingJobStatus"],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from yolops.aws import absent_ok
 from yolops.errors import YolopsError
 from yolops.training.job.contract import JobRequest, drawn_arguments
-from yolops.training.sagemaker_job import LIVING, NEWEST
+from yolops.training.sagemaker_job import COMPLETED, LIVING, NEWEST
 from yolops.training.study import Trial
 from yolops.training.submission.tuning_spec import MOST_NAME
 
@@ -157,7 +157,7 @@ def _tuning(name: str, described: dict[str, Any]) -> Tuning:
 def _tuned_job(number: int, row: dict[str, Any]) -> TunedJob:
     measured = row.get("FinalHyperParameterTuningJobObjectiveMetric")
     status, value = row["TrainingJobStatus"], float(measured["Value"]) if measured else None
-    done = "complete" if status == "Completed" and value is not None else "failed"
+    done = "complete" if status == COMPLETED and value is not None else "failed"
     state = "running" if status in LIVING else done
     arguments = drawn_arguments(row["TunedHyperParameters"])
     return TunedJob(

@@ -36,8 +36,8 @@ def download_command(lock: Path, target: Path) -> list[str]:
     return [sys.executable, "-m", "pip", "download", *options, *where, f"--dest={target}", "-r", str(lock)]
 
 
-def send_packages(store: Store, lock: Path, cache: Path, progress: Callable[[int, int], None]) -> str:
-    """Bring the wheels of a lock into the platform's bucket, unless they are there, and return their prefix.
+def send_packages(store: Store, lock: Path, cache: Path, progress: Callable[[int, int], None]) -> None:
+    """Bring the wheels of a lock into the platform's bucket, unless they are there.
 
     Args:
         store: the bucket.
@@ -52,14 +52,13 @@ def send_packages(store: Store, lock: Path, cache: Path, progress: Callable[[int
     there = {item.key.removeprefix(prefix) for item in store.below(prefix)}
     # Written last: whatever ends this before, the next time begins anew.
     if "requirements.txt" in there:
-        return prefix
+        return
     wheels = _fetched(lock, cache / prefix.split("/")[2])
     for number, wheel in enumerate(wheels):
         progress(number, len(wheels))
         if wheel.name not in there:
             store.put(prefix + wheel.name, wheel.read_bytes())
     store.put(f"{prefix}requirements.txt", lock.read_bytes())
-    return prefix
 
 
 def _fetched(lock: Path, target: Path) -> Sequence[Path]:

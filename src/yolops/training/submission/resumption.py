@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from yolops.datasets.fingerprint import digest
 from yolops.errors import UsageError, YolopsError
 from yolops.training.job.contract import MODEL, JobRequest
+from yolops.training.sagemaker_job import COMPLETED
 from yolops.training.submission.spec import CODE, GPU, PACKAGES, Machine, parts_of, plan_job
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from yolops.tracking.runs import RunSummary
     from yolops.training.sagemaker_job import Job
     from yolops.training.submission.spec import JobSpec
-
-COMPLETED = "Completed"
 
 
 @dataclass(frozen=True)
