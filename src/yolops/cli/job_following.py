@@ -45,15 +45,6 @@ def begun(
 ) -> None:
     """Say which job was started, and how to come back to it; or follow it, and show what came out.
 
-    Args:
-        session: of the command.
-        console: where to.
-        jobs: those of the platform.
-        rest: its MLflow.
-        submitted: the job.
-        outputs: the platform.
-        wait: follow it to its end.
-
     Raises:
         YolopsError: where it is followed, that it failed.
     """
@@ -117,12 +108,7 @@ def price_of(job: Job) -> float | None:
 
 
 def record(rest: MlflowRest, jobs: Sequence[Job], dollars: float | None) -> None:
-    """Tell the run of some jobs what is known of them.
-
-    Args:
-        rest: MLflow.
-        jobs: all jobs of the run, the newest last.
-        dollars: what they have cost in USD, if that is known.
+    """Tell the run of some jobs, the newest last, what is known of them, and of what they cost in USD.
 
     Raises:
         YolopsError: MLflow does not answer, or refuses.
@@ -137,14 +123,7 @@ def cost_of(jobs: Sequence[Job]) -> float | None:
 
 
 def show_ended(console: Console, rest: MlflowRest, jobs: Sequence[Job], outputs: Outputs, request: JobRequest) -> None:
-    """Show what came out of a job that has ended.
-
-    Args:
-        console: where to.
-        rest: MLflow.
-        jobs: all jobs of its run, itself the last.
-        outputs: the platform.
-        request: what the job trained.
+    """Show what came out of a job that has ended, the last of all jobs of its run.
 
     Raises:
         YolopsError: it failed.

@@ -83,10 +83,6 @@ def _job_of(rest: MlflowRest, jobs: SageMakerJobs, which: str) -> Job:
 def newest_epoch(store: Store, former: Former) -> int:
     """Return the epoch that the newest whole checkpoint was written behind.
 
-    Args:
-        store: the bucket of the platform.
-        former: the job that wrote it.
-
     Raises:
         YolopsError: there is none.
     """
@@ -105,10 +101,6 @@ def newest_epoch(store: Store, former: Former) -> int:
 
 def refuse_other_code(store: Store, former: Former) -> None:
     """Refuse what is missing of the job before, or is not what it was: it would be another training.
-
-    Args:
-        store: the bucket of the platform.
-        former: the job before.
 
     Raises:
         YolopsError: its code, its packages or its model is gone, or the code is other code.

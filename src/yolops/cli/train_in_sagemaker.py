@@ -96,14 +96,6 @@ def train(
 ) -> None:
     """Start a training job, or show it.
 
-    Args:
-        session: of the command.
-        console: where to.
-        request: what is trained.
-        machine: what it runs on; without a type it has that of `terraform.tfvars`.
-        dry_run: only show it, and what stands against it.
-        wait: follow it to its end.
-
     Raises:
         YolopsError: something stands against it, or SageMaker refuses; where it is followed also that it failed.
     """
@@ -122,11 +114,7 @@ def train(
 def ordered(session: Session, console: Console, request: TrainRequest, machine: Machine) -> Order:
     """Return the job that somebody wants, with what it takes along; nothing is sent.
 
-    Args:
-        session: of the command.
-        console: where to.
-        request: what is trained; without an experiment it is that of the dataset's name.
-        machine: what it runs on; without a type it has that of `terraform.tfvars`.
+    An experiment and an instance type that nobody named are those of the dataset and of `terraform.tfvars`.
 
     Raises:
         YolopsError: there is no platform, the dataset is not there or has errors, an argument or the model cannot be.
@@ -155,11 +143,7 @@ def platform_of(session: Session) -> Outputs:
 def preflight(console: Console, planned: Planned, value: dict[str, Any], *, dry_run: bool) -> bool:
     """Look at everything that could stop a job, side by side, and return whether it shall be started.
 
-    Args:
-        console: where to.
-        planned: the job.
-        value: what `--json` has beside the job and the checks.
-        dry_run: only show it, and what stands against it.
+    With `dry_run` it is only shown; `value` is what `--json` has beside the job and its checks.
 
     Raises:
         YolopsError: it would not work, with the first reason.
@@ -194,13 +178,6 @@ def gate_of(
     session: Session, rest: MlflowRest, outputs: Outputs, experiment: str, model: str = ""
 ) -> Callable[[], None]:
     """Let the login of jobs in, and return what lets it into the experiment once that is there; only in custom mode.
-
-    Args:
-        session: of the command.
-        rest: MLflow.
-        outputs: the platform.
-        experiment: what jobs train into.
-        model: what they register; empty for nothing.
 
     Raises:
         YolopsError: MLflow does not know the login, and we are no administrator.

@@ -106,13 +106,6 @@ class _Recorder:
 def follow(session: Session, console: Console, rest: MlflowRest, outputs: Outputs, name: str) -> Followed:
     """Show how the trials of a search end until all have; Ctrl-C leaves it running.
 
-    Args:
-        session: of the command.
-        console: where to.
-        rest: MLflow.
-        outputs: the platform.
-        name: the name of the search.
-
     Raises:
         YolopsError: AWS or MLflow refuses, or cannot be reached.
     """

@@ -69,14 +69,6 @@ def tune(
 ) -> None:
     """Start a search and follow it to its end, or show it.
 
-    Args:
-        session: of the command.
-        console: where to.
-        request: what is searched.
-        machine: what each trial runs on; without a type it has that of `terraform.tfvars`.
-        parallel: how many trials run side by side.
-        dry_run: only show it, and what stands against it.
-
     Raises:
         YolopsError: something stands against it, SageMaker refuses, or no trial came to its end.
     """
