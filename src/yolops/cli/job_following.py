@@ -18,12 +18,11 @@ from yolops.training.submission.spec import ID_CHARACTERS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from yolops.cli.console import Console
+    from yolops.cli.job_platform import JobPlatform
     from yolops.cli.session import Session
-    from yolops.platform.outputs import Outputs
     from yolops.tracking.rest import MlflowRest
     from yolops.training.job.contract import JobRequest
-    from yolops.training.sagemaker_job import Job, SageMakerJobs
+    from yolops.training.sagemaker_job import Job
     from yolops.training.submission.spec import JobSpec
     from yolops.training.submission.submit import Submitted
 
@@ -33,32 +32,23 @@ CLOCK = "speed/epoch_s"
 DEFAULT_EPOCHS = 100
 
 
-def begun(
-    session: Session,
-    console: Console,
-    jobs: SageMakerJobs,
-    rest: MlflowRest,
-    submitted: Submitted[JobSpec],
-    outputs: Outputs,
-    *,
-    wait: bool,
-) -> None:
+def begun(platform: JobPlatform, submitted: Submitted[JobSpec], *, wait: bool) -> None:
     """Say which job was started, and how to come back to it; or follow it, and show what came out.
 
     Raises:
         YolopsError: where it is followed, that it failed.
     """
-    spec, run = submitted.spec, submitted.run
-    url = outputs.run_page(run.experiment_id, run.run_id)
+    spec, run, console = submitted.spec, submitted.run, platform.console
+    url = platform.outputs.run_page(run.experiment_id, run.run_id)
     lines = (f"job      {spec.name}", f"run      {url}")
     if wait:
         for line in lines:
             console.note(line)
-        ended = follow(session, console, jobs, rest, submitted)
-        show_ended(console, rest, jobs.of_run(ended), outputs, spec.request)
+        ended = follow(platform, submitted)
+        show_ended(platform, platform.jobs.of_run(ended), spec.request)
     else:
         console.data({"job": spec.name, "arn": submitted.arn, "run_id": run.run_id, "run_url": url}, *lines)
-        console.note(_ways_back(session, spec.name))
+        console.note(_ways_back(platform.session, spec.name))
 
 
 def _ways_back(session: Session, name: str) -> str:
@@ -67,15 +57,14 @@ def _ways_back(session: Session, name: str) -> str:
     return f"follow it: {prefix} jobs logs --follow {name}; stop it: {prefix} jobs stop {name}"
 
 
-def follow(
-    session: Session, console: Console, jobs: SageMakerJobs, rest: MlflowRest, submitted: Submitted[JobSpec]
-) -> Job:
+def follow(platform: JobPlatform, submitted: Submitted[JobSpec]) -> Job:
     """Show what a job does until it has ended; Ctrl-C leaves it running.
 
     Raises:
         YolopsError: AWS refuses, or cannot be reached.
     """
     name, epochs = submitted.spec.name, int(str(submitted.spec.request.arguments.get("epochs", DEFAULT_EPOCHS)))
+    jobs, console = platform.jobs, platform.console
     job = jobs.find(name)
     log, stage, bar = jobs.log(job), "", console.bar("training")
     try:
@@ -89,11 +78,11 @@ def follow(
                 console.note(line.text)
             if not job.lives:
                 return job
-            bar.update(_epoch(rest, submitted.run.run_id), epochs)
+            bar.update(_epoch(platform.rest, submitted.run.run_id), epochs)
             time.sleep(FOLLOW_S)
     except (KeyboardInterrupt, YolopsError):
         bar.stop()
-        console.note(f"the job goes on; {_ways_back(session, name)}")
+        console.note(f"the job goes on; {_ways_back(platform.session, name)}")
         raise
     finally:
         bar.stop()
@@ -122,21 +111,21 @@ def cost_of(jobs: Sequence[Job]) -> float | None:
     return None if dollars is None else round(dollars, 4)
 
 
-def show_ended(console: Console, rest: MlflowRest, jobs: Sequence[Job], outputs: Outputs, request: JobRequest) -> None:
+def show_ended(platform: JobPlatform, jobs: Sequence[Job], request: JobRequest) -> None:
     """Show what came out of a job that has ended, the last of all jobs of its run.
 
     Raises:
         YolopsError: it failed.
     """
-    job, dollars = jobs[-1], cost_of(jobs)
+    job, dollars, rest = jobs[-1], cost_of(jobs), platform.rest
     record(rest, jobs, dollars)
     run = rest.get("runs/get", run_id=job.run_id)["run"]
     info, metrics = run["info"], run.get("data", {}).get("metrics", [])
     best = {
         item["key"].removeprefix("best/"): float(item["value"]) for item in metrics if item["key"].startswith("best/")
     }
-    url = outputs.run_page(info["experiment_id"], job.run_id)
-    model = _registered(console, rest, request, job)
+    url = platform.outputs.run_page(info["experiment_id"], job.run_id)
+    model = _registered(platform, request, job)
     value: dict[str, Any] = {
         "job": job.as_dict(),
         "earlier_jobs": [one.name for one in jobs[:-1]],
@@ -153,7 +142,7 @@ def show_ended(console: Console, rest: MlflowRest, jobs: Sequence[Job], outputs:
         f"model    {model_text(model)}" if model else "",
         f"run      {url}",
     )
-    console.data(value, *filter(None, lines))
+    platform.console.data(value, *filter(None, lines))
     if job.status != COMPLETED:
         why = f": {job.failure}" if job.failure else ""
         raise YolopsError(
@@ -163,14 +152,14 @@ def show_ended(console: Console, rest: MlflowRest, jobs: Sequence[Job], outputs:
         )
 
 
-def _registered(console: Console, rest: MlflowRest, request: JobRequest, job: Job) -> dict[str, str]:
+def _registered(platform: JobPlatform, request: JobRequest, job: Job) -> dict[str, str]:
     """Return the version that a job has registered, as a training on this machine says it; nothing without one."""
     if not request.register_as or job.status != COMPLETED:
         return {}
     try:
-        found = version_of_run(rest, request.register_as, job.run_id)
+        found = version_of_run(platform.rest, request.register_as, job.run_id)
     except YolopsError as error:  # the first job that registers a model owns it, and not everybody may see it
-        console.warn(f"its model cannot be shown: {error.message}")
+        platform.console.warn(f"its model cannot be shown: {error.message}")
         return {}
     alias = request.alias if request.alias in found.aliases else ""  # another run may have taken it by now
     return {"name": found.name, "version": str(found.version), "alias": alias}

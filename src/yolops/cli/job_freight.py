@@ -6,23 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yolops.aws import Aws
 from yolops.cli.dataset_named import find_in, is_version
 from yolops.cli.training import checked_dataset
 from yolops.datasets.versions.catalogue import SHOWN_CHARACTERS
 from yolops.datasets.versions.catalogue import check_name as check_dataset_name
 from yolops.datasets.versions.layout import lay_out
 from yolops.datasets.versions.push import push
-from yolops.datasets.versions.store import bucket
 from yolops.platform.own_wheel import lock_file, package
 from yolops.training.submission import code, packages
 
 if TYPE_CHECKING:
-    from yolops.cli.console import Console
-    from yolops.cli.session import Session
+    from yolops.cli.job_platform import JobPlatform
     from yolops.datasets.description import Dataset
-    from yolops.datasets.versions.store import Store
-    from yolops.platform.outputs import Outputs
     from yolops.training.run_directory import TrainRequest
     from yolops.training.submission.spec import Machine
 
@@ -67,7 +62,7 @@ class Freight:
         return code.model_prefix(self.model_file) if self.model_file else ""
 
 
-def gather(session: Session, console: Console, request: TrainRequest, machine: Machine, outputs: Outputs) -> Freight:
+def gather(platform: JobPlatform, request: TrainRequest, machine: Machine) -> Freight:
     """Return what a job takes along; published weights are downloaded, nothing is sent.
 
     Raises:
@@ -75,14 +70,15 @@ def gather(session: Session, console: Console, request: TrainRequest, machine: M
     """
     from yolops.training.ultralytics_trainer import UltralyticsTrainer
 
+    session = platform.session
     state = session.workspace.create_state()
     trainer = UltralyticsTrainer(state / "ultralytics", verbose=session.verbose)
     # Which devices there are, the job sees.
     trainer.check({name: value for name, value in request.arguments.items() if name != "device"}, request.model)
-    data, name, version, data_bytes = _dataset(session, console, request.data, outputs)
+    data, name, version, data_bytes = _dataset(platform, request.data)
     start, weights = trainer.start_of(request.model, state / "weights")
     if weights.startswith("random:"):
-        console.warn(f"weights: {weights}; the detector learns everything anew")
+        platform.console.warn(f"weights: {weights}; the detector learns everything anew")
     file = Path(start) if Path(start).is_file() else None
     lock = lock_file()
     # The image of a rehearsal is this machine, which has its packages.
@@ -99,33 +95,30 @@ def gather(session: Session, console: Console, request: TrainRequest, machine: M
     )
 
 
-def _dataset(session: Session, console: Console, data: str, outputs: Outputs) -> tuple[Dataset | None, str, str, int]:
+def _dataset(platform: JobPlatform, data: str) -> tuple[Dataset | None, str, str, int]:
     """Return a dataset with name, version and size; None for one in the bucket, of which nothing is read here."""
     if is_version(data):
-        name, manifest = find_in(_datasets(outputs), data)
+        name, manifest = find_in(platform.datasets, data)
         return None, name, manifest.version, manifest.bytes
-    dataset, report = checked_dataset(session, console, Path(data))
+    dataset, report = checked_dataset(platform.session, platform.console, Path(data))
     size = sum(file.stat().st_size for file in lay_out(dataset).sources.values())
     return dataset, check_dataset_name(dataset.source.parent.name), report.fingerprint, size
 
 
-def _datasets(outputs: Outputs) -> Store:
-    return bucket(Aws(outputs.aws_region), outputs.dataset_uri)
-
-
-def send(session: Session, console: Console, freight: Freight, outputs: Outputs) -> None:
+def send(platform: JobPlatform, freight: Freight) -> None:
     """Bring into the bucket what is not there yet.
 
     Raises:
         YolopsError: a file cannot be read, packages cannot be fetched, or the bucket refuses.
     """
-    store = bucket(Aws(outputs.aws_region), f"s3://{outputs.bucket_name}")
+    store, console = platform.bucket, platform.console
     if freight.data is not None:
         with console.progress("pushing files") as progress:
-            push(_datasets(outputs), freight.name, freight.data, version=freight.version, progress=progress)
+            push(platform.datasets, freight.name, freight.data, version=freight.version, progress=progress)
     store.put(code.key_of(freight.archive), freight.archive, only_new=True)
     if freight.model_file is not None and not any(store.below(freight.model_prefix)):
         store.put(freight.model_prefix + freight.model, freight.model_file.read_bytes())
     if freight.lock is not None:
         with console.progress("sending packages") as progress:
-            packages.send_packages(store, freight.lock, session.workspace.create_state() / "packages", progress)
+            cache = platform.session.workspace.create_state() / "packages"
+            packages.send_packages(store, freight.lock, cache, progress)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from yolops.aws import Aws
 from yolops.cli.job_following import begun
-from yolops.cli.train_in_sagemaker import gate_of, platform_of, preflight
-from yolops.datasets.versions.store import AbsentError, bucket
+from yolops.cli.job_platform import platform_of
+from yolops.cli.train_in_sagemaker import gate_of, preflight
+from yolops.datasets.versions.store import AbsentError
 from yolops.diagnosis.training_job import Planned
 from yolops.errors import YolopsError
 from yolops.tracking.runs import find_run
 from yolops.training.job.checkpoints import PLACES, TAIL_BYTES, epoch_at_end
-from yolops.training.sagemaker_job import NEWEST, SageMakerJobs
+from yolops.training.sagemaker_job import NEWEST
 from yolops.training.submission.facts import PREFIX
 from yolops.training.submission.resumption import changed, plan_resumed, read_former, refuse
 from yolops.training.submission.spec import CODE, check_machine
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from yolops.cli.session import Session
     from yolops.datasets.versions.store import Store
     from yolops.tracking.rest import MlflowRest
-    from yolops.training.sagemaker_job import Job
+    from yolops.training.sagemaker_job import Job, SageMakerJobs
     from yolops.training.submission.resumption import Changes, Former
 
 
@@ -42,15 +42,13 @@ def resume(session: Session, console: Console, which: str, wanted: Changes, *, d
     Raises:
         YolopsError: it cannot go on or would be another training, or SageMaker refuses.
     """
-    outputs = platform_of(session)
-    aws, rest = Aws(outputs.aws_region), session.mlflow(outputs)
-    jobs = SageMakerJobs(aws, outputs.project_name)
+    platform = platform_of(session, console)
+    outputs, rest, jobs, store = platform.outputs, platform.rest, platform.jobs, platform.bucket
     newest = jobs.of_run(_job_of(rest, jobs, which))[-1]
     former = read_former(jobs.describe(newest.name))
     refuse(find_run(rest, newest.run_id), newest, former)
     machine = changed(former.machine, wanted)
     check_machine(machine, former.request.arguments)
-    store = bucket(aws, f"s3://{outputs.bucket_name}")
     epoch = newest_epoch(store, former)
     refuse_other_code(store, former)
     spec = plan_resumed(outputs, former, machine)
@@ -58,9 +56,8 @@ def resume(session: Session, console: Console, which: str, wanted: Changes, *, d
     value = {"create_training_job": spec.create_request(), "behind_epoch": epoch}
     if not preflight(console, Planned.of(spec, outputs, is_pushed=False), value, dry_run=dry_run):
         return
-    gate_of(session, rest, outputs, former.request.experiment, former.request.register_as)()
-    submitted = submit_again(jobs, rest, newest.run_id, spec)
-    begun(session, console, jobs, rest, submitted, outputs, wait=wait)
+    gate_of(platform, former.request.experiment, former.request.register_as)()
+    begun(platform, submit_again(jobs, rest, newest.run_id, spec), wait=wait)
 
 
 def _job_of(rest: MlflowRest, jobs: SageMakerJobs, which: str) -> Job:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from yolops.aws import Aws
 from yolops.cli.job_following import begun
 from yolops.cli.job_freight import Freight, gather, send
+from yolops.cli.job_platform import JobPlatform, platform_of
 from yolops.diagnosis.run import run as run_checks
 from yolops.diagnosis.training_job import CHECKS, Planned
-from yolops.errors import UsageError, YolopsError
+from yolops.errors import YolopsError
 from yolops.findings import errors
 from yolops.platform.outputs import Mode
 from yolops.training.job.contract import JobRequest
-from yolops.training.sagemaker_job import SageMakerJobs
 from yolops.training.submission import code
 from yolops.training.submission.job_login import ensure_user, let_train, login_of
 from yolops.training.submission.spec import JobSpec, Machine, check_machine, job_name, plan_job
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from yolops.diagnosis.check import Outcome
     from yolops.platform.outputs import Outputs
     from yolops.tracking.pending_runs import PendingRun
-    from yolops.tracking.rest import MlflowRest
     from yolops.training.run_directory import TrainRequest
 
 # Stands for the ID of a run that is not made yet.
@@ -100,44 +98,27 @@ def train(
         YolopsError: something stands against it, or SageMaker refuses; where it is followed also that it failed.
     """
     check_machine(machine, request.arguments)
-    order = ordered(session, console, request, machine)
-    outputs, spec = order.outputs, order.spec(NO_RUN)
-    planned = Planned.of(spec, outputs, is_pushed=order.freight.data is not None)
+    platform = platform_of(session, console)
+    order = ordered(platform, request, machine)
+    spec = order.spec(NO_RUN)
+    planned = Planned.of(spec, platform.outputs, is_pushed=order.freight.data is not None)
     if not preflight(console, planned, {"create_training_job": spec.create_request()}, dry_run=dry_run):
         return
-    send(session, console, order.freight, outputs)
-    rest = session.mlflow(outputs)
-    jobs = SageMakerJobs(Aws(outputs.aws_region), outputs.project_name)
-    begun(session, console, jobs, rest, _submit(session, jobs, rest, order), outputs, wait=wait)
+    send(platform, order.freight)
+    begun(platform, _submit(platform, order), wait=wait)
 
 
-def ordered(session: Session, console: Console, request: TrainRequest, machine: Machine) -> Order:
+def ordered(platform: JobPlatform, request: TrainRequest, machine: Machine) -> Order:
     """Return the job that somebody wants, with what it takes along; nothing is sent.
 
     An experiment and an instance type that nobody named are those of the dataset and of `terraform.tfvars`.
 
     Raises:
-        YolopsError: there is no platform, the dataset is not there or has errors, an argument or the model cannot be.
+        YolopsError: the dataset is not there or has errors, or an argument or the model cannot be.
     """
-    outputs = platform_of(session)
-    machine = replace(machine, instance_type=machine.instance_type or outputs.sagemaker_instance_type)
-    freight = gather(session, console, request, machine, outputs)
-    return Order(outputs, machine, replace(request, experiment=request.experiment or freight.name), freight)
-
-
-def platform_of(session: Session) -> Outputs:
-    """Return the platform that jobs run beside.
-
-    Raises:
-        YolopsError: there is none.
-    """
-    if session.named_server() is not None:
-        raise UsageError("--on sagemaker: a job goes to the platform of the workspace", "leave --tracking-uri out")
-    platform = session.platform()
-    if platform is None:
-        message = "training jobs run beside a platform in AWS, and this workspace has none"
-        raise YolopsError(message, "make one: yolops init")
-    return platform
+    machine = replace(machine, instance_type=machine.instance_type or platform.outputs.sagemaker_instance_type)
+    freight = gather(platform, request, machine)
+    return Order(platform.outputs, machine, replace(request, experiment=request.experiment or freight.name), freight)
 
 
 def preflight(console: Console, planned: Planned, value: dict[str, Any], *, dry_run: bool) -> bool:
@@ -164,29 +145,27 @@ def preflight(console: Console, planned: Planned, value: dict[str, Any], *, dry_
     return not dry_run
 
 
-def _submit(session: Session, jobs: SageMakerJobs, rest: MlflowRest, order: Order) -> Submitted[JobSpec]:
-    let_in = gate_of(session, rest, order.outputs, order.request.experiment, order.request.register_as)
+def _submit(platform: JobPlatform, order: Order) -> Submitted[JobSpec]:
+    let_in = gate_of(platform, order.request.experiment, order.request.register_as)
 
     def plan(run: PendingRun) -> JobSpec:
         let_in()
         return order.spec(run.run_id)
 
-    return submit(jobs, rest, order.request.experiment, order.request.name, plan)
+    return submit(platform.jobs, platform.rest, order.request.experiment, order.request.name, plan)
 
 
-def gate_of(
-    session: Session, rest: MlflowRest, outputs: Outputs, experiment: str, model: str = ""
-) -> Callable[[], None]:
+def gate_of(platform: JobPlatform, experiment: str, model: str = "") -> Callable[[], None]:
     """Let the login of jobs in, and return what lets it into the experiment once that is there; only in custom mode.
 
     Raises:
         YolopsError: MLflow does not know the login, and we are no administrator.
     """
-    if outputs.mode is not Mode.CUSTOM:
+    if platform.outputs.mode is not Mode.CUSTOM:
         return lambda: None
-    login = login_of(Aws(outputs.aws_region), outputs)
-    ensure_user(rest, session.access(outputs), login)
-    return lambda: let_train(rest, login, experiment, model)
+    login = login_of(platform.aws, platform.outputs)
+    ensure_user(platform.rest, platform.session.access(platform.outputs), login)
+    return lambda: let_train(platform.rest, login, experiment, model)
 
 
 def _show(console: Console, spec: JobSpec, outcomes: Sequence[Outcome], value: dict[str, Any]) -> None:

@@ -6,24 +6,20 @@ import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from yolops.aws import Aws
 from yolops.cli.job_following import price_of, record
 from yolops.cli.tune_display import MOST_ARGUMENTS, found_lines, train_line
 from yolops.errors import YolopsError
 from yolops.tracking.pending_runs import mark_failed, set_tags
 from yolops.training.job.trial_run import find_trial_run
-from yolops.training.sagemaker_job import SageMakerJobs
-from yolops.training.sagemaker_tuning import SageMakerTunings
 from yolops.training.submission.facts import cost, total
 from yolops.training.submission.tuning_record import DATA, MODEL, say_end, say_trial
 from yolops.training.tune_directory import TRIAL
 
 if TYPE_CHECKING:
-    from yolops.cli.console import Console
+    from yolops.cli.job_platform import JobPlatform
     from yolops.cli.session import Session
-    from yolops.platform.outputs import Outputs
     from yolops.tracking.rest import MlflowRest
-    from yolops.training.sagemaker_job import Job
+    from yolops.training.sagemaker_job import Job, SageMakerJobs
     from yolops.training.sagemaker_tuning import TunedJob, Tuning
     from yolops.training.study import Trial
 
@@ -103,16 +99,16 @@ class _Recorder:
         return cost(job, self._price)
 
 
-def follow(session: Session, console: Console, rest: MlflowRest, outputs: Outputs, name: str) -> Followed:
+def follow(platform: JobPlatform, name: str) -> Followed:
     """Show how the trials of a search end until all have; Ctrl-C leaves it running.
 
     Raises:
         YolopsError: AWS or MLflow refuses, or cannot be reached.
     """
-    aws, project = Aws(outputs.aws_region), outputs.project_name
-    tunings, bar = SageMakerTunings(aws, project), console.bar("searching")
+    tunings, console = platform.searches, platform.console
+    bar = console.bar("searching")
     try:
-        recorder = _Recorder(rest, SageMakerJobs(aws, project), tunings.find(name))
+        recorder = _Recorder(platform.rest, platform.jobs, tunings.find(name))
         console.note(f"search   {name}")
         while True:
             # Asked before the trials are: the last ones end before the search does.
@@ -126,7 +122,7 @@ def follow(session: Session, console: Console, rest: MlflowRest, outputs: Output
             time.sleep(FOLLOW_S)
     except (KeyboardInterrupt, YolopsError):
         bar.stop()
-        prefix = session.command_prefix()
+        prefix = platform.session.command_prefix()
         console.note(
             f"the search goes on; follow it: {prefix} tune --on sagemaker --resume {name}; "
             f"stop it: {prefix} jobs stop {name}"
@@ -137,13 +133,13 @@ def follow(session: Session, console: Console, rest: MlflowRest, outputs: Output
     return Followed(tuning, trials, recorder.runs, recorder.dollars, recorder.billed_seconds)
 
 
-def show_ended(session: Session, console: Console, rest: MlflowRest, found: Followed, outputs: Outputs) -> None:
+def show_ended(platform: JobPlatform, found: Followed) -> None:
     """Record and show what a search has found.
 
     Raises:
         YolopsError: no trial has come to its end.
     """
-    tuning, best = found.tuning, found.best
+    tuning, best, rest = found.tuning, found.best, platform.rest
     run_id = tuning.request.parent_run
     ends = [one.ended for one in found.trials if one.ended is not None]
     end_ms = int(max(ends).timestamp() * 1000) if ends else int(time.time() * 1000)
@@ -157,8 +153,8 @@ def show_ended(session: Session, console: Console, rest: MlflowRest, found: Foll
         )
     run = rest.get("runs/get", run_id=run_id)["run"]
     tags = {item["key"]: item["value"] for item in run["data"]["tags"]}
-    command = _train_line(session, tags, tuning, best.trial)
-    url = outputs.run_page(run["info"]["experiment_id"], run_id)
+    command = _train_line(platform.session, tags, tuning, best.trial)
+    url = platform.outputs.run_page(run["info"]["experiment_id"], run_id)
     trials, drawn = [one.trial for one in found.trials], list(best.trial.arguments)[:MOST_ARGUMENTS]
     value: dict[str, Any] = {
         "search": tuning.name,
@@ -175,7 +171,7 @@ def show_ended(session: Session, console: Console, rest: MlflowRest, found: Foll
         "cost_usd": found.dollars,
     }
     billed = f"billed   {found.billed_seconds} s" + (f", {found.dollars:.2f} USD" if found.dollars is not None else "")
-    console.data(
+    platform.console.data(
         value,
         *found_lines(trials, best.trial, tuning.metric, drawn),
         billed,

@@ -6,15 +6,13 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from yolops.aws import Aws
 from yolops.cli.job_freight import send
-from yolops.cli.train_in_sagemaker import NO_RUN, Order, gate_of, ordered, platform_of, preflight
+from yolops.cli.job_platform import JobPlatform, platform_of
+from yolops.cli.train_in_sagemaker import NO_RUN, Order, gate_of, ordered, preflight
 from yolops.cli.tune_following import follow, show_ended
-from yolops.datasets.versions.store import bucket
 from yolops.diagnosis.training_job import Planned
 from yolops.tracking.provenance import code_tags
 from yolops.training.run_directory import TrainRequest
-from yolops.training.sagemaker_tuning import SageMakerTunings
 from yolops.training.search_check import check_space
 from yolops.training.search_space import parse_space
 from yolops.training.submission import code
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from yolops.cli.console import Console
     from yolops.cli.session import Session
     from yolops.tracking.pending_runs import PendingRun
-    from yolops.tracking.rest import MlflowRest
     from yolops.training.submission.spec import Machine
     from yolops.training.tune_directory import TuneRequest
 
@@ -74,7 +71,8 @@ def tune(
     """
     _check(session, request, machine, parallel)
     training = TrainRequest(request.data, request.model, request.experiment, request.name, request.arguments)
-    order = ordered(session, console, training, machine)
+    platform = platform_of(session, console)
+    order = ordered(platform, training, machine)
     outputs, freight = order.outputs, order.freight
     # The best is trained again on this version, whatever is the newest then.
     data = request.data if freight.data else freight.version_name
@@ -85,26 +83,23 @@ def tune(
     value = {"create_hyper_parameter_tuning_job": spec.create_request()}
     if not preflight(console, planned, value, dry_run=dry_run):
         return
-    send(session, console, freight, outputs)
-    store = bucket(Aws(outputs.aws_region), f"s3://{outputs.bucket_name}")
-    store.put(code.script_key(search.script), search.script, only_new=True)
-    rest = session.mlflow(outputs)
-    submitted = _submit(session, rest, search)
+    send(platform, freight)
+    platform.bucket.put(code.script_key(search.script), search.script, only_new=True)
+    submitted = _submit(platform, search)
     console.note(f"run      {outputs.run_page(submitted.run.experiment_id, submitted.run.run_id)}")
-    show_ended(session, console, rest, follow(session, console, rest, outputs, submitted.spec.name), outputs)
+    show_ended(platform, follow(platform, submitted.spec.name))
 
 
-def _submit(session: Session, rest: MlflowRest, search: SearchOrder) -> Submitted[TuningSpec]:
-    outputs, request = search.order.outputs, search.request
-    let_in = gate_of(session, rest, outputs, request.experiment)
+def _submit(platform: JobPlatform, search: SearchOrder) -> Submitted[TuningSpec]:
+    rest, request, root = platform.rest, search.request, platform.session.workspace.root
+    let_in = gate_of(platform, request.experiment)
 
     def begin(run: PendingRun) -> TuningSpec:
         let_in()
-        say_search(rest, run.run_id, request, code_tags(session.workspace.root, ["yolops", *sys.argv[1:]]))
+        say_search(rest, run.run_id, request, code_tags(root, ["yolops", *sys.argv[1:]]))
         return search.spec(run.run_id)
 
-    tunings = SageMakerTunings(Aws(outputs.aws_region), outputs.project_name)
-    return submit(tunings, rest, request.experiment, request.name, begin)
+    return submit(platform.searches, rest, request.experiment, request.name, begin)
 
 
 def resume(session: Session, console: Console, which: str) -> None:
@@ -113,10 +108,8 @@ def resume(session: Session, console: Console, which: str) -> None:
     Raises:
         YolopsError: there is no such search, or no trial came to its end.
     """
-    outputs = platform_of(session)
-    rest = session.mlflow(outputs)
-    name = SageMakerTunings(Aws(outputs.aws_region), outputs.project_name).find(which).name
-    show_ended(session, console, rest, follow(session, console, rest, outputs, name), outputs)
+    platform = platform_of(session, console)
+    show_ended(platform, follow(platform, platform.searches.find(which).name))
 
 
 def _check(session: Session, request: TuneRequest, machine: Machine, parallel: int) -> None:
