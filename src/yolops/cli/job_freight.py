@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from yolops.cli.dataset_named import find_in, is_version
-from yolops.cli.training import checked_dataset
+from yolops.cli.training import checked_dataset, trainer_of
 from yolops.datasets.versions.catalogue import SHOWN_CHARACTERS
 from yolops.datasets.versions.catalogue import check_name as check_dataset_name
 from yolops.datasets.versions.layout import lay_out
@@ -16,6 +16,8 @@ from yolops.platform.own_wheel import lock_file, package
 from yolops.training.submission import code, packages
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from yolops.cli.job_platform import JobPlatform
     from yolops.datasets.description import Dataset
     from yolops.training.run_directory import TrainRequest
@@ -68,15 +70,11 @@ def gather(platform: JobPlatform, request: TrainRequest, machine: Machine) -> Fr
     Raises:
         YolopsError: the dataset has errors or there is no such version, or an argument or the model cannot be.
     """
-    from yolops.training.ultralytics_trainer import UltralyticsTrainer
-
     session = platform.session
-    state = session.workspace.create_state()
-    trainer = UltralyticsTrainer(state / "ultralytics", verbose=session.verbose)
-    # Which devices there are, the job sees.
-    trainer.check({name: value for name, value in request.arguments.items() if name != "device"}, request.model)
+    trainer = trainer_of(session)
+    trainer.check(known_here(request.arguments), request.model)
     data, name, version, data_bytes = _dataset(platform, request.data)
-    start, weights = trainer.start_of(request.model, state / "weights")
+    start, weights = trainer.start_of(request.model, session.workspace.state / "weights")
     if weights.startswith("random:"):
         platform.console.warn(f"weights: {weights}; the detector learns everything anew")
     file = Path(start) if Path(start).is_file() else None
@@ -93,6 +91,11 @@ def gather(platform: JobPlatform, request: TrainRequest, machine: Machine) -> Fr
         version=version,
         data_bytes=data_bytes,
     )
+
+
+def known_here(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a training that can be checked here: which devices there are, the job sees."""
+    return {name: value for name, value in arguments.items() if name != "device"}
 
 
 def _dataset(platform: JobPlatform, data: str) -> tuple[Dataset | None, str, str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from yolops.cli.job_following import begun
@@ -14,6 +13,7 @@ from yolops.errors import YolopsError
 from yolops.tracking.runs import find_run
 from yolops.training.job.checkpoints import PLACES, TAIL_BYTES, epoch_at_end
 from yolops.training.sagemaker_job import NEWEST
+from yolops.training.submission.code import key_of
 from yolops.training.submission.facts import PREFIX
 from yolops.training.submission.resumption import changed, plan_resumed, read_former, refuse
 from yolops.training.submission.spec import CODE, check_machine
@@ -31,13 +31,7 @@ if TYPE_CHECKING:
 def resume(session: Session, console: Console, which: str, wanted: Changes, *, dry_run: bool, wait: bool) -> None:
     """Go on with a training in a new job, or show it.
 
-    Args:
-        session: of the command.
-        console: where to.
-        which: its run by name or ID, or `last` for that of the newest job.
-        wanted: what shall be otherwise than in the job before.
-        dry_run: only show the job, and what stands against it.
-        wait: follow it to its end.
+    `which` is its run by name or ID, or `last` for that of the newest job.
 
     Raises:
         YolopsError: it cannot go on or would be another training, or SageMaker refuses.
@@ -111,5 +105,5 @@ def refuse_other_code(store: Store, former: Former) -> None:
         content = store.get(keys[CODE])
     except AbsentError as error:
         raise YolopsError(f"{former.channels[CODE]}: the code that the training began with is gone", again) from error
-    if hashlib.sha256(content).hexdigest() not in keys[CODE]:
+    if key_of(bytes(content)) != keys[CODE]:
         raise YolopsError(f"{former.channels[CODE]}: is not the code that the training began with", again)

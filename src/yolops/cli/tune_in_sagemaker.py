@@ -6,9 +6,10 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from yolops.cli.job_freight import send
+from yolops.cli.job_freight import known_here, send
 from yolops.cli.job_platform import JobPlatform, platform_of
 from yolops.cli.train_in_sagemaker import NO_RUN, Order, gate_of, ordered, preflight
+from yolops.cli.training import trainer_of
 from yolops.cli.tune_following import follow, show_ended
 from yolops.diagnosis.training_job import Planned
 from yolops.tracking.provenance import code_tags
@@ -20,7 +21,6 @@ from yolops.training.submission.spec import check_machine
 from yolops.training.submission.submit import Submitted, submit
 from yolops.training.submission.tuning_record import say_search
 from yolops.training.submission.tuning_spec import SCRIPT, SCRIPT_TEXT, TuningSpec, check_counts
-from yolops.training.ultralytics_trainer import UltralyticsTrainer
 
 if TYPE_CHECKING:
     from yolops.cli.console import Console
@@ -116,8 +116,4 @@ def _check(session: Session, request: TuneRequest, machine: Machine, parallel: i
     """Refuse what could not work, before anything is looked up."""
     check_machine(machine, request.arguments)
     check_counts(parse_space(request.space), request.trials, parallel)
-    state = session.workspace.create_state()
-    # Which devices there are, the jobs see.
-    arguments = {name: value for name, value in request.arguments.items() if name != "device"}
-    trainer = UltralyticsTrainer(state / "ultralytics", verbose=session.verbose)
-    check_space(trainer, replace(request, arguments=arguments))
+    check_space(trainer_of(session), replace(request, arguments=known_here(request.arguments)))
