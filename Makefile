@@ -35,6 +35,8 @@ COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hash
   --no-emit-find-links --no-header --no-annotate
 # For the image of training jobs, with its Python.
 COMPILE_JOB = $(subst --universal --python-version 3.11,--python-version 3.12 --python-platform x86_64-manylinux_2_28,$(COMPILE))
+# A job searches for nothing: in SageMaker its own tuner does.
+WITHOUT_SEARCH := $(addprefix --no-emit-package ,optuna colorlog tqdm)
 WITHOUT_TORCH := --overrides requirements/without-torch.in -c requirements/dev.txt
 
 .PHONY: help install demo test coverage faults check lint types layers docs bench lock clean
@@ -133,7 +135,7 @@ lock: $(BIN)/uv  ## Compile requirements/*.txt anew.
 	$(UV) $(COMPILE) requirements/uv.in -o requirements/uv.txt
 	$(UV) $(COMPILE) pyproject.toml --extra local --extra train $(addprefix --no-emit-package ,$(CUDA)) -o requirements/train.txt
 	$(UV) $(COMPILE) pyproject.toml --all-extras --group dev $(addprefix --no-emit-package ,$(CUDA)) -o requirements/dev.txt
-	$(UV) $(COMPILE_JOB) pyproject.toml --extra train --extra aws --overrides requirements/without-torch.in -c requirements/dev.txt -o requirements/job.txt
+	$(UV) $(COMPILE_JOB) pyproject.toml --extra train --extra aws $(WITHOUT_SEARCH) --overrides requirements/without-torch.in -c requirements/dev.txt -o requirements/job.txt
 	$(UV) $(COMPILE) requirements/checkov.in -o requirements/checkov.txt
 	$(UV) $(COMPILE) requirements/sagemaker-sdk2.in -o requirements/sagemaker-sdk2.txt
 	$(UV) $(COMPILE) requirements/sagemaker-sdk3.in -o requirements/sagemaker-sdk3.txt

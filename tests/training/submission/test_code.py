@@ -9,6 +9,7 @@ import tarfile
 from pathlib import Path
 
 from tests.datasets.versions.memory_store import MemoryStore
+from yolops.platform.configuration import configuration_source
 from yolops.platform.own_wheel import lock_file, package
 from yolops.training.submission import code, packages
 
@@ -43,10 +44,18 @@ def test_the_archive_holds_this_yolops_and_its_lock_and_no_terraform(tmp_path: P
     assert len(content) < 5_000_000
 
 
+def pinned(lock: Path) -> set[str]:
+    return {line.split("==")[0] for line in lock.read_text().splitlines() if "==" in line}
+
+
 def test_the_lock_is_for_the_image_and_leaves_its_pytorch_alone() -> None:
-    pinned = {line.split("==")[0] for line in lock_file().read_text().splitlines() if "==" in line}
-    assert {"boto3", "mlflow", "obstore", "sagemaker-mlflow", "ultralytics-opencv-headless"} <= pinned
-    assert not {"torch", "torchvision"} & pinned
+    assert {"boto3", "mlflow", "obstore", "sagemaker-mlflow", "ultralytics-opencv-headless"} <= pinned(lock_file())
+    assert not {"torch", "torchvision"} & pinned(lock_file())
+
+
+def test_a_space_in_studio_has_the_packages_of_a_job_and_those_of_a_search() -> None:
+    space = configuration_source() / "modules" / "studio" / "space" / "requirements.txt"
+    assert pinned(space) >= pinned(lock_file()) | {"optuna"}
 
 
 def test_wheels_are_sent_once_and_known_to_be_all_there(tmp_path: Path) -> None:
