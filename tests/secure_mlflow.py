@@ -1,9 +1,10 @@
-"""A real MLflow with logins and TLS on loopback: `mlflow server --app-name basic-auth`, with SQLite."""
+"""A real MLflow with logins and TLS on loopback: what `mlflow server --app-name basic-auth` starts, with SQLite."""
 
 from __future__ import annotations
 
 import secrets
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,8 @@ from pathlib import Path
 
 from tests.certificates import HOST, Signed, signed
 from yolops.platform.access import Access, Credentials
-from yolops.platform.server_command import bytecode_directory, server_argv, server_environment
+from yolops.platform.serve import environment, parsed
+from yolops.platform.server_command import bytecode_directory, server_environment, server_options
 from yolops.platform.trust import Trust, opener
 from yolops.process import start_background
 from yolops.running_processes import stop
@@ -55,19 +57,21 @@ def secure_mlflow(directory: Path) -> Iterator[SecureMlflow]:
         port = free.getsockname()[1]
     (directory / "auth.ini").write_text(CONFIGURATION.format(admin=ADMIN, login_holds_s=LOGIN_HOLDS_S))
     argv = [
-        *server_argv(port),
-        *("--app-name", "basic-auth"),
-        *("--uvicorn-opts", f"--ssl-certfile {files.certificate} --ssl-keyfile {files.key}"),
+        *(sys.executable, "-m", "uvicorn", "--factory", "mlflow.server.auth:create_app"),
+        *("--host", HOST, "--port", str(port), "--no-access-log"),
+        *("--ssl-certfile", str(files.certificate), "--ssl-keyfile", str(files.key)),
     ]
-    environment = {
+    given = {
         **server_environment(bytecode_directory()),
+        **environment(parsed(server_options(port))),
         "MLFLOW_AUTH_CONFIG_PATH": str(directory / "auth.ini"),
         "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex(16),
     }
-    server = start_background(argv, log=directory / "server.log", env=environment, cwd=directory)
+    server = start_background(argv, log=directory / "server.log", env=given, cwd=directory)
     found = SecureMlflow(f"https://{HOST}:{port}", files)
     try:
         _wait(found, directory / "server.log")
+        found.rest().post("experiments/search", max_results=1)  # the first to ask has the tables made
         yield found
     finally:
         stop(server, 5)

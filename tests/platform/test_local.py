@@ -1,6 +1,6 @@
 """The local platform with real MLflow servers: started, killed, paused, raced for, and found again.
 
-A cold start takes about nine seconds on two cores, so the tests of one module share a server where they can.
+A cold start takes seconds, so the tests of one module share a server where they can.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from yolops.platform.local import LocalPlatform, State
 from yolops.platform.server_command import server_version
 from yolops.platform.server_record import ServerRecord, read_record, write_record
 from yolops.platform.workspace import Workspace
+from yolops.process import start_background
 from yolops.running_processes import ProcessIdentity, find_background
 
 UP = (
@@ -136,9 +137,18 @@ def test_a_request_under_another_host_s_name_is_refused(platform: LocalPlatform)
     assert caught.value.code == 403
 
 
+def test_a_page_of_another_site_can_create_nothing(platform: LocalPlatform) -> None:
+    url = f"{platform.up().tracking_uri}/api/2.0/mlflow/experiments/create"
+    headers = {"Content-Type": "application/json", "Origin": "https://evil.example"}
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        call(url, method="POST", data=b'{"name": "evil"}', headers=headers)
+    caught.value.close()
+    assert caught.value.code == 403
+
+
 def test_the_server_starts_no_job_workers(platform: LocalPlatform) -> None:
     platform.up()
-    assert len(find_background(platform.log)) == 2  # `mlflow server` and its one worker
+    assert len(find_background(platform.log)) == 1
 
 
 def test_another_port_than_the_running_one_s_is_refused(platform: LocalPlatform) -> None:
@@ -153,16 +163,25 @@ def test_two_ups_at_once_after_a_kill_give_one_server_with_all_its_runs(platform
     new_experiment(before.tracking_uri, "kept")
     os.kill(platform.status().pid or 0, signal.SIGKILL)
     deadline = time.monotonic() + 10
-    while platform.status().state is not State.UNHEALTHY:  # its worker still answers, but nobody looks after it
+    while not platform.status().died:
         assert time.monotonic() < deadline
+    assert platform.status().state is State.STOPPED
     argv = [sys.executable, "-c", UP, str(platform.log.parent.parent)]
     environment = {**os.environ, **FOREIGN_SETTINGS}
     both = [subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environment) for _ in range(2)]
     addresses = [one.communicate(timeout=120)[0].strip() for one in both]
     assert addresses == [before.tracking_uri] * 2  # also the address stayed the same
-    assert len(find_background(platform.log)) == 2
+    assert len(find_background(platform.log)) == 1
     assert has_experiment(before.tracking_uri, "kept")
     assert call(before.tracking_uri)[0]["X-Frame-Options"] == "SAMEORIGIN"  # the shell's settings changed nothing
+
+
+def test_what_a_killed_server_had_started_is_seen_and_ended(small: LocalPlatform, workspace: Workspace) -> None:
+    workspace.create_state()
+    start_background([sys.executable, "-c", "import time; time.sleep(60)"], log=small.log)
+    assert small.status().state is State.UNHEALTHY
+    assert small.down()
+    assert small.status().state is State.STOPPED
 
 
 def test_a_server_that_hangs_is_replaced(platform: LocalPlatform) -> None:
@@ -180,7 +199,7 @@ def test_a_server_that_hangs_is_replaced(platform: LocalPlatform) -> None:
 def test_down_ends_every_process_and_the_second_down_finds_none(platform: LocalPlatform) -> None:
     platform.up()
     pids = [identity.pid for identity in find_background(platform.log)]
-    assert len(pids) == 2
+    assert len(pids) == 1
     assert platform.down()
     assert not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids)
     assert not platform.down()

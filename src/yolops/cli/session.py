@@ -117,7 +117,7 @@ class Session:
             return named
         if platform := self.platform():
             return platform
-        with console.working("making sure that MLflow runs; a start takes about ten seconds ..."):
+        with console.working("making sure that MLflow runs; a start takes some seconds ..."):
             return LocalPlatform(self.workspace, say=console.note).up()
 
     def enter(self, outputs: Outputs, console: Console) -> Outputs:

@@ -106,7 +106,7 @@ def _up_here(session: Session, console: Console, port: int | None) -> None:
     from yolops.platform.local import LocalPlatform
 
     platform = LocalPlatform(session.workspace, say=console.note)
-    with console.working("making sure that MLflow runs; a start takes about ten seconds ..."):
+    with console.working("making sure that MLflow runs; a start takes some seconds ..."):
         outputs = platform.up(port)
     console.data(
         outputs.as_dict(),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-# A start takes 9 s on two cores, and 25 s when Python must compile MLflow first; slow disks take longer.
+# A start takes 4 s of a core, and more than twice that when Python must compile MLflow first; slow disks take longer.
 START_PATIENCE_S = 90.0
 # Another `up` may be waiting for a slow start, and may have to end a server that hangs before that.
 LOCK_PATIENCE_S = 150.0

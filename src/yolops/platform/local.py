@@ -143,7 +143,7 @@ class LocalPlatform:
         record = self._server.record()
         live = record if record is not None and is_alive(record) else None
         if live is None:
-            # A worker whose server was killed still answers, and nobody looks after it.
+            # What it had started may outlive a server that was killed.
             state = State.UNHEALTHY if self._server.processes() else State.STOPPED
         else:
             state = State.RUNNING if answers(live) else State.UNHEALTHY

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 DATABASE = "mlflow.db"
 ARTIFACTS = "artifacts"
+IN_DIRECTORY = ("--artifacts-destination", ARTIFACTS, "--serve-artifacts")
 
 # Seconds uvicorn lets running requests end when it is asked to stop.
 GRACEFUL_SHUTDOWN_S = 5
 
-# What a person's shell may hold for another MLflow, and which must not change this one. An empty value counts as absent
-# for the options of `mlflow server`; the last two are also read elsewhere, where it does not.
+# What a person's shell may hold for another MLflow, and which must not change this one. An empty value counts as
+# absent, but for the last two.
 NOT_INHERITED = {
     **dict.fromkeys(
         (
@@ -44,12 +45,14 @@ NOT_INHERITED = {
 }
 
 
-def server_argv(
-    port: int,
-    host: str = LOOPBACK,
-    artifacts: Sequence[str] = ("--artifacts-destination", ARTIFACTS, "--serve-artifacts"),
-) -> list[str]:
-    """Return the command of the server, to be run in the directory of its database.
+def server_argv(port: int, host: str = LOOPBACK, artifacts: Sequence[str] = IN_DIRECTORY) -> list[str]:
+    """Return the command of the server, to be run in the directory of its database."""
+    # One process is enough for one person, and starts in a quarter of the memory of MLflow's four.
+    return [sys.executable, "-m", "yolops.platform.serve", *server_options(port, host, artifacts)]
+
+
+def server_options(port: int, host: str = LOOPBACK, artifacts: Sequence[str] = IN_DIRECTORY) -> list[str]:
+    """Return what it is told, which `mlflow server` understands as well.
 
     The database and the artifacts are named relative to it: SQLAlchemy 2.1 decodes `%20` in the path of a SQLite
     address and 2.0 does not, so no absolute path with a space or a `?` in it works with both.
@@ -57,13 +60,10 @@ def server_argv(
     names = (host, "localhost")
     hosts = ",".join([f"{name}:{port}" for name in names] + list(names))
     return [
-        *(sys.executable, "-m", "mlflow", "server"),
         *("--host", host, "--port", str(port)),
         *("--backend-store-uri", f"sqlite:///{DATABASE}"),
         *artifacts,
         *("--allowed-hosts", hosts),
-        # One process is enough for one person, and starts in a quarter of the memory of MLflow's four.
-        *("--workers", "1"),
         # A training writes thousands of requests: a line for each would hide the lines that matter.
         *("--uvicorn-opts", f"--no-access-log --timeout-graceful-shutdown {GRACEFUL_SHUTDOWN_S}"),
     ]
@@ -97,8 +97,8 @@ def bytecode_environment(bytecode: Path | None) -> Mapping[str, str]:
 def bytecode_directory() -> Path | None:
     """Return where the server should keep compiled Python, or None where Python already keeps it.
 
-    Many container images set `PYTHONDONTWRITEBYTECODE` to save space. MLflow is imported twice per start, and compiling
-    it each time takes 24 s instead of 9 s on two cores.
+    Many container images set `PYTHONDONTWRITEBYTECODE` to save space. Compiling MLflow at each start takes longer
+    than importing it.
     """
     spec = importlib.util.find_spec("mlflow")
     if not sys.dont_write_bytecode or spec is None or spec.origin is None:

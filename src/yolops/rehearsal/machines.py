@@ -1,6 +1,7 @@
 """The real MLflow servers of the rehearsal: others say which should run, and here the difference is made up.
 
-A managed MLflow is a plain `mlflow server`. The server of custom mode is what its user data brings, run as a process.
+A managed MLflow is served as that of local mode is. The server of custom mode is what its user data brings, run as a
+process.
 
 A server that dies is not started again before the rehearsal is: what happened to it can be read in its log.
 """

@@ -1,4 +1,4 @@
-"""Managed MLflow: tracking servers and serverless apps, each of which is a real `mlflow server` in the end.
+"""Managed MLflow: tracking servers and serverless apps, each of which is a real MLflow server in the end.
 
 What is here says which servers there should be, and in what status they are; `machines` makes it so. The ARN of an app
 does not hold its name, as in AWS.

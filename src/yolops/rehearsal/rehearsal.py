@@ -30,7 +30,7 @@ STATUS = "yolops rehearsal status"
 PORTS = range(4570, 4590)
 STATUS_PATH, INTERRUPT_PATH = "/-/status", "/-/interrupt"
 STATUS_PATIENCE_S = 10.0
-# Each MLflow server that comes up again takes 9 s of a core, and 25 s when Python must compile it first.
+# Each MLflow server that comes up again takes seconds of a core, and more than twice that when Python must compile it.
 MLFLOW_PATIENCE_S = 180.0
 POLL_S = 0.2
 # It ends its MLflow servers, and then writes down what it holds.
