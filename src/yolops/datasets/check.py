@@ -12,14 +12,13 @@ from yolops.datasets.description import SPLITS
 from yolops.datasets.fingerprint import fingerprint_of
 from yolops.datasets.images import Level
 from yolops.datasets.report import Counts, Report
-from yolops.datasets.tally import Collected, Tally
+from yolops.datasets.tally import Collected, Tally, tallied
 from yolops.datasets.twins import about_twins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from yolops.datasets.description import Dataset
-    from yolops.datasets.examine import Content
 
 
 def check(
@@ -49,7 +48,7 @@ def check(
         tally.add(portion[0])
         collected.merge(portion[1])
 
-    images.read(_sum_up, add, progress)
+    images.read(tallied, add, progress)
     collected.extend(about_splits(dataset, images, tally))
     collected.extend(about_balance(dataset, tally))
     collected.extend(about_twins(images))
@@ -67,9 +66,3 @@ def check(
         mark,
         counts=MappingProxyType(dict(collected.counts)),
     )
-
-
-def _sum_up(content: Content) -> tuple[Tally, Collected]:
-    tally = Tally.empty(content.classes)
-    tally.count(content.boxes, content.owner, content.membership)
-    return tally, content.findings
