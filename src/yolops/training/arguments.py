@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import yaml
@@ -11,6 +12,9 @@ from yolops.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+# The next argument, not the value of a flag before it: `--cos-lr lr0=0.01`.
+NAMED = re.compile(r"[a-z]\w*=")
 
 
 def parse_arguments(words: Sequence[str]) -> dict[str, object]:
@@ -24,7 +28,7 @@ def parse_arguments(words: Sequence[str]) -> dict[str, object]:
     found: dict[str, object] = {}
     waiting = ""
     for word in words:
-        is_value = not word.startswith("--") and (waiting or "=" not in word)
+        is_value = not word.startswith("--") and not (NAMED.match(word) if waiting else "=" in word)
         if is_value and not waiting:
             raise UsageError(f"{word}: belongs to no argument", "write --name value, or name=value")
         if is_value:
