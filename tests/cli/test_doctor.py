@@ -103,6 +103,7 @@ def test_an_empty_workspace_is_in_order_and_stays_empty(tmp_path: Path) -> None:
     seen = Place(tmp_path).doctor()
     assert (seen.code, seen.said["healthy"], seen.said["mode"]) == (0, True, "local")
     assert seen.found == {}
+    assert "what to do" not in Place(tmp_path)("doctor").stdout, "a column of nothing"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -134,6 +135,7 @@ def test_what_is_wrong_stands_in_a_table_with_what_to_do(running: Place) -> None
     assert "the MLflow server has ended without `yolops down`" in line
     assert line.rstrip().endswith("yolops up")
     assert done.stdout.splitlines()[-1] == "local: 1 of 13 checks found an error, 0 a warning"
+    assert done.stdout.splitlines()[0].endswith("what to do")
     assert done.stderr == ""
 
 

@@ -60,7 +60,8 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
         left_out = [outcome.check for outcome in outcomes if outcome.because_of == cause]
         what = f"not looked at, because of {cause}: {', '.join(left_out)}"
         rows.append((f"{len(left_out)} more", _colored("skipped"), what, ""))
-    return table("check", "", "what", "what to do", rows=rows)
+    columns = ["check", "", "what", *(["what to do"] if any(row[-1] for row in rows) else [])]
+    return table(*columns, rows=[row[: len(columns)] for row in rows])
 
 
 def _rows(outcome: Outcome) -> Iterator[tuple[object, ...]]:
