@@ -10,18 +10,24 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.platform.conftest import simulation
-from yolops_server.backup_store import MANIFEST, BackupStore, NoBackupError
+from yolops_server.backup_store import MANIFEST, STATUS, BackupStore, NoBackupError
 from yolops_server.object_versions import Version, current_versions, make_current
 
 BUCKET, ID = "cells-of-the-store", "20260102-030405-00aa"
 
 
 class Limited:
-    """S3 for a role that may list some prefixes only, and read nothing that is locked."""
+    """S3 for a role that may list some prefixes only, and read nothing that is locked.
+
+    Attributes:
+        locked: whether everything is.
+        late: what somebody writes right after the next object was missed.
+    """
 
     def __init__(self, client: Any) -> None:
         self._client = client
         self.locked = False
+        self.late: dict[str, Any] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
@@ -37,7 +43,9 @@ class Limited:
             if not self.locked:
                 return act(*asked, **named)
         except ClientError:
-            pass
+            if late := self.late:
+                self.late = {}
+                self._client.put_object(**late)
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "Access Denied"}}, "GetObject")
 
 
@@ -61,6 +69,12 @@ def test_a_backup_that_is_not_there_is_missed_and_one_that_may_not_be_read_is_an
     s3.locked = True
     with pytest.raises(ClientError, match="AccessDenied"):
         store.read(ID, MANIFEST)
+
+
+def test_what_is_written_while_it_is_looked_for_is_read(s3: Limited) -> None:
+    store = BackupStore(s3, BUCKET, "backups/")
+    s3.late = {"Bucket": BUCKET, "Key": f"backups/{ID}/{STATUS}", "Body": b'{"state": "done"}'}
+    assert store.read(ID, STATUS) == {"state": "done"}
 
 
 def test_a_version_that_the_bucket_has_no_more_is_lost_and_one_that_may_not_be_read_is_an_error(s3: Limited) -> None:

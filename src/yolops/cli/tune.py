@@ -14,8 +14,6 @@ from yolops.cli.tune_display import MOST_ARGUMENTS, found_lines, train_line
 from yolops.errors import UsageError, YolopsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from yolops.cli.console import Console
     from yolops.training.tune_directory import TuneRequest
     from yolops.training.tuning import Searched, TuningSession
@@ -70,13 +68,14 @@ def tune(
     from yolops.training.search_space import DEFAULT_SPACE
     from yolops.training.tune_directory import TuneRequest
 
+    if resume:
+        _refuse_beside_resume(context)
     arguments = parse_arguments(context.args)
     session = heard(session_of(context), arguments)
     console = session.console(as_json=as_json)
     for option in typed_options(context, JOB_OPTIONS) if on is Where.HERE else ():
         raise UsageError(f"{option}: is about jobs in SageMaker", "add --on sagemaker, or leave it out")
     if resume:
-        _refuse_beside_resume(context, arguments)
         if on is Where.SAGEMAKER:
             from yolops.cli import tune_in_sagemaker
 
@@ -116,8 +115,8 @@ def _search(session: Session, console: Console, request: TuneRequest) -> Searche
     from yolops.cli.training import about, check_first, named_dataset, trainer_of
     from yolops.training.search_check import check_search
 
-    check_first(session, request.data, request.arguments, request.model)
     check_search(trainer_of(session), request)
+    check_first(session, request.data, request.arguments, request.model)
     with named_dataset(session, console, request.data) as (dataset, report):
         return _tuning(session, console).search(about(request, dataset, report), dataset, report)
 
@@ -183,8 +182,8 @@ def _show(session: Session, console: Console, searched: Searched) -> None:
         raise YolopsError("the search is done, but MLflow does not have all of it", "nothing is lost: yolops runs sync")
 
 
-def _refuse_beside_resume(context: typer.Context, arguments: Mapping[str, object]) -> None:
+def _refuse_beside_resume(context: typer.Context) -> None:
     """A search goes on as what it began: its trials are compared with those before."""
     given = ("data", "space", "metric", "model", "seed", "experiment", "name", *JOB_OPTIONS)
-    if arguments or any(typed_options(context, given)):
+    if {*context.args} - {"--verbose"} or any(typed_options(context, given)):
         raise UsageError("--resume: a search goes on as it began, so only --trials can be given", "leave the rest out")

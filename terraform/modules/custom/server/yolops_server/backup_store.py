@@ -139,14 +139,15 @@ class BackupStore:
 
     def read(self, backup: str, name: str) -> dict[str, Any] | None:
         """Return a small part of a backup; None if it is not there."""
+        place = {"Bucket": self._bucket, "Key": self._key(backup, name)}
         try:
-            body = self._client.get_object(Bucket=self._bucket, Key=self._key(backup, name))["Body"]
+            found = self._client.get_object(**place)
         except self._client.exceptions.ClientError:
             # S3 need not say "not there": to a role that may list some prefixes only it says "forbidden".
-            if self.has(backup, name):
-                raise
-            return None
-        return cast("dict[str, Any]", json.load(body))
+            if not self.has(backup, name):
+                return None
+            found = self._client.get_object(**place)  # it may have come just now
+        return cast("dict[str, Any]", json.load(found["Body"]))
 
     def write(self, backup: str, name: str, content: dict[str, Any]) -> None:
         """Write a small part of a backup."""
