@@ -39,21 +39,21 @@ def train(session: Session, console: Console, request: TrainRequest) -> TrainedR
     Raises:
         YolopsError: the dataset has errors, an argument cannot be, or the training failed.
     """
-    check_first(session, request.data, request.arguments, request.model)
+    check_is_there(request.data)
+    trainer_of(session).check(request.arguments, request.model)
     with named_dataset(session, console, request.data) as (dataset, report):
         request = about(request, dataset, report)
         return TrainingSession(parts_of(session, console)).train(request, dataset, report)
 
 
-def check_first(session: Session, data: str, arguments: Mapping[str, object], model: str) -> None:
-    """Refuse a wrong path and a mistyped argument before all images are read.
+def check_is_there(data: str) -> None:
+    """Refuse a path at which there is no dataset, before a version is fetched or all images are read.
 
     Raises:
-        YolopsError: there is no such dataset, or an argument cannot be.
+        YolopsError: there is none.
     """
     if not is_version(data):
         read_dataset(Path(data))
-    trainer_of(session).check(arguments, model)
 
 
 def resume(session: Session, console: Console, which: str, arguments: Mapping[str, object]) -> TrainedRun:

@@ -112,11 +112,11 @@ def tune(
 
 
 def _search(session: Session, console: Console, request: TuneRequest) -> Searched:
-    from yolops.cli.training import about, check_first, named_dataset, trainer_of
+    from yolops.cli.training import about, check_is_there, named_dataset, trainer_of
     from yolops.training.search_check import check_search
 
     check_search(trainer_of(session), request)
-    check_first(session, request.data, request.arguments, request.model)
+    check_is_there(request.data)
     with named_dataset(session, console, request.data) as (dataset, report):
         return _tuning(session, console).search(about(request, dataset, report), dataset, report)
 

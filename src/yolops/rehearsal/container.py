@@ -42,13 +42,16 @@ BOOT = """\
 echo $$ > "$5/cgroup.procs"
 mkdir -p disk merged
 ln -sfn "$1" image
-if [ ! -e disk.img ]; then
+# It is a rehearsal: nothing is worth waiting for the disk. Where this machine has no loop devices when an instance is
+# started first, the directory serves.
+options=loop,noatime,barrier=0
+if [ -e disk.img ]; then
+  mount -o $options disk.img disk
+elif [ ! -e disk/seeded ]; then
   truncate --size=20G disk.new
   mkfs.ext4 -q -E nodiscard disk.new
-  mv disk.new disk.img
+  if mount -o $options disk.new disk; then mv disk.new disk.img; else rm disk.new; fi
 fi
-# Where this machine has no loop devices the directory serves. It is a rehearsal: nothing is worth waiting for the disk.
-mount -o loop,noatime,barrier=0 disk.img disk || :
 mkdir -p disk/upper disk/work
 mount -t overlay overlay -o lowerdir=image,upperdir=disk/upper,workdir=disk/work merged
 if [ ! -e disk/seeded ]; then
