@@ -110,6 +110,29 @@ def test_what_was_written_is_there_after_a_restart_at_the_same_port(server: Mari
     assert ask(server, "SELECT a FROM kept", tls=tls).stdout == "7\n"
 
 
+def test_another_database_that_starts_leaves_the_temporary_tables_of_this_one(
+    server: MariaDb, authority: Authority, tmp_path: Path
+) -> None:
+    argv = ["mariadb", "--no-defaults", "--host=127.0.0.1", f"--port={server.port}", "--user=mlflow", "--unbuffered"]
+    client = subprocess.Popen(
+        [*argv, f"--ssl-ca={authority.root}", "--skip-column-names", "--database=mlflow"],
+        env=os.environ | {"MYSQL_PWD": PASSWORD},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert client.stdin and client.stdout
+    client.stdin.write("CREATE TEMPORARY TABLE held (a INT) ENGINE=Aria; INSERT INTO held VALUES (7);\n")
+    client.stdin.write("SELECT a FROM held;\n")
+    client.stdin.flush()
+    assert client.stdout.readline() == "7\n"
+    other = MariaDb(tmp_path / "other", authority)
+    other.start(DATABASE)
+    other.delete()
+    assert client.communicate("SELECT a FROM held; DROP TABLE held;\n", timeout=60) == ("7\n", "")
+
+
 def test_no_password_stands_in_arguments_log_or_readable_files(server: MariaDb) -> None:
     import psutil
 

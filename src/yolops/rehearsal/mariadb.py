@@ -79,6 +79,8 @@ class MariaDb:
     def __init__(self, directory: Path, authority: Authority) -> None:
         self._directory = directory
         self._data = directory / "data"
+        # A server that starts deletes every temporary table in this directory, in /tmp also those of other servers.
+        self._temporary = directory / "tmp"
         self._authority = authority
         self._identity: running_processes.ProcessIdentity | None = None
         self.log = directory / LOG
@@ -92,6 +94,7 @@ class MariaDb:
         """
         require_installed()
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._temporary.mkdir(exist_ok=True)
         if not self._data.exists():
             self._set_up()
         self.port = steady_port(self._directory / "port")
@@ -149,7 +152,7 @@ class MariaDb:
             [
                 *(_program(SETUP), "--no-defaults", f"--datadir={draft}", f"--user={getpass.getuser()}"),
                 *("--auth-root-authentication-method=socket", f"--auth-root-socket-user={getpass.getuser()}"),
-                *("--skip-test-db", "--skip-name-resolve", "--innodb-log-file-size=16M"),
+                *("--skip-test-db", "--skip-name-resolve", "--innodb-log-file-size=16M", f"--tmpdir={self._temporary}"),
             ],
             timeout=SETUP_PATIENCE_S,
         )
@@ -164,6 +167,7 @@ class MariaDb:
         parameters = PARAMETERS | dict(database.parameters)
         return [
             *(_program(SERVER), "--no-defaults", f"--user={getpass.getuser()}", f"--datadir={self._data}"),
+            f"--tmpdir={self._temporary}",
             # Relative to the data directory: the path of a socket has room for 107 characters only.
             *("--socket=server.sock", "--pid-file=server.pid", f"--bind-address={LOOPBACK}", f"--port={self.port}"),
             *("--log-bin=binlog", "--server-id=1", "--expire-logs-days=1", "--skip-name-resolve"),
