@@ -198,6 +198,16 @@ def test_a_paused_program_hears_that_it_should_end(tmp_path: Path) -> None:
     assert time.monotonic() - begun < 10
 
 
+def test_a_program_is_found_from_its_first_moment_on(tmp_path: Path) -> None:
+    # What is shown of it is empty for some microseconds, which one start in three hundred met.
+    for number in range(300):
+        log = tmp_path / str(number)
+        begun = start_background(["sleep", "60"], log=log)
+        found = find_background(log)
+        stop(begun, 0)
+        assert found == [begun], number
+
+
 def test_the_port_of_a_program_is_found(tmp_path: Path) -> None:
     log = tmp_path / "log"
     code = """import socket, time

@@ -29,6 +29,8 @@ SAME_MOMENT_S = 2.0
 # For a tidy end, and for SIGKILL: a process in an uninterruptible disk wait ends only when the disk answers.
 KILL_PATIENCE_S = 5.0
 POLL_S = 0.05
+# A program that begins shows neither arguments nor environment until Linux has laid both into its new memory.
+_BEGINNING_S, _LOOK_S = 0.02, 0.001
 
 # Children of this very process must be waited for, or they stay as zombies until it ends; each keeps its exit code.
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -189,9 +191,12 @@ def _identity(process: psutil.Process) -> ProcessIdentity | None:
 def _mark(process: psutil.Process) -> str | None:
     """Return the log a process was started with; None for those of other people, whose environment is not ours."""
     try:
-        return process.environ().get(MARK)
+        deadline = time.monotonic() + _BEGINNING_S
+        while not (environment := process.environ()) and process.exe() and time.monotonic() < deadline:
+            time.sleep(_LOOK_S)
     except (psutil.Error, OSError):
         return None
+    return environment.get(MARK)
 
 
 def _is_below(mark: str | None, path: str) -> bool:
