@@ -322,6 +322,21 @@ def test_in_local_mode_there_is_nothing_to_plan_destroy_or_recover(empty: Workpl
     assert empty("recover").code == 1
 
 
+@pytest.mark.parametrize("command", ["up", "plan", "down", "destroy", "recover", "upgrade --to 3.17.2"])
+def test_a_platform_that_a_space_of_studio_only_describes_is_changed_from_where_it_was_applied(
+    empty: Workplace, command: str
+) -> None:
+    known = {"deployment_mode": "studio", "project_name": "cells", "mlflow_ui_url": "https://console.aws"}
+    (empty.root / "platform.json").write_text(json.dumps({name: {"value": value} for name, value in known.items()}))
+    refused = empty(*command.split(), YOLOPS_PLATFORM="platform.json")
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err == (
+        "error: platform.json: only describes cells (studio mode), which was applied in another workspace\n"
+        "  try: change it from there; yolops status shows how it is\n"
+    )
+    assert not (empty.root / ".yolops").exists()
+
+
 def test_local_mode_does_not_wait_for_the_libraries_of_aws(empty: Workplace) -> None:
     code = (
         "import sys\nfrom yolops.cli.entry import run\nrun(['status'])\nrun(['plan'])\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -128,6 +129,13 @@ def test_where_the_server_makes_no_backups_it_is_said_what_does(backups: Backups
     fake.will_answer(BACKUPS, (404, "<html>"))
     assert "this MLflow makes no backups" in refused(backups("create"))
     assert "the platform on this machine has no server" in refused(backups("list", MLFLOW_TRACKING_URI=""))
+
+
+def test_a_platform_that_only_a_file_describes_is_no_local_one(backups: Backups, fake: FakeMlflow) -> None:
+    known = {"deployment_mode": "custom", "tracking_uri": fake.uri, "mlflow_ui_url": fake.uri}
+    (backups.root / "platform.json").write_text(json.dumps({name: {"value": value} for name, value in known.items()}))
+    listed = backups("list", MLFLOW_TRACKING_URI="", YOLOPS_PLATFORM="platform.json")
+    assert ID in listed.out, listed.err
 
 
 def test_a_platform_is_backed_up_and_restored(server: Server, tmp_path: Path) -> None:  # noqa: F811 - the fixture

@@ -25,9 +25,9 @@ def custom_server(session: Session, *, local: YolopsError, studio: YolopsError) 
     from yolops.platform.outputs import Mode
     from yolops.tracking.users import who_asks
 
-    if not session.tracking_uri and session.workspace.mode() is Mode.LOCAL:
+    outputs = session.named_server() or session.platform()
+    if outputs is None:
         raise local
-    outputs = session.outputs()
     if outputs.mode is Mode.STUDIO:
         raise studio
     rest = session.mlflow(outputs)

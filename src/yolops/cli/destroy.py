@@ -36,7 +36,7 @@ def destroy(
 
     session = session_of(context)
     console = session.console(as_json=as_json)
-    settings = session.workspace.settings()
+    settings = session.settings()
     if settings is None:
         raise YolopsError(
             f"{session.workspace.root}: the platform of this workspace is local, nothing of it is in AWS",

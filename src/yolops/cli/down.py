@@ -13,7 +13,7 @@ def down(context: typer.Context, as_json: Json = False) -> None:
 
     session = session_of(context)
     console = session.console(as_json=as_json)
-    settings = session.workspace.settings()
+    settings = session.settings()
     if settings is not None:
         console.data(
             {"ended": False, "mode": settings.mode.value},

@@ -11,7 +11,7 @@ def plan(context: typer.Context, as_json: Json = False) -> None:
     """Show what `yolops up` would change in AWS, with what is destroyed on top. Changes nothing."""
     session = session_of(context)
     console = session.console(as_json=as_json)
-    settings = session.workspace.settings()
+    settings = session.settings()
     if settings is None:
         start = f"{session.command_prefix()} up"
         console.data({"mode": "local", "empty": True}, f"Local mode: there is nothing to plan; start it with: {start}")

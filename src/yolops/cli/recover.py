@@ -28,7 +28,7 @@ def recover(
 
     session = session_of(context)
     console = session.console(as_json=as_json)
-    settings = session.workspace.settings()
+    settings = session.settings()
     if settings is None:
         raise YolopsError(f"{session.workspace.root}: a local platform has nothing to recover", "yolops up")
     deployment = deployment_of(session, settings, console)

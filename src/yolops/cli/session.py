@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from yolops.cli.console import Console
     from yolops.platform.access import Access
     from yolops.platform.outputs import Outputs
+    from yolops.platform.settings import Settings
     from yolops.platform.workspace import Workspace
     from yolops.tracking.rest import MlflowRest
 
@@ -87,6 +88,21 @@ class Session:
             return self.as_rehearsed(described)
         settings = self.workspace.settings()
         return None if settings is None else self.as_rehearsed(outputs_of(self, settings))
+
+    def settings(self) -> Settings | None:
+        """Return what was decided about the platform that a command may change; None in local mode.
+
+        Raises:
+            YolopsError: a file describes a platform that was applied elsewhere, or the settings are not valid.
+        """
+        settings = self.workspace.settings()
+        if settings is None and (described := self.described()):
+            raise YolopsError(
+                f"{self.description}: only describes {described.project_name} ({described.mode} mode), "
+                "which was applied in another workspace",
+                "change it from there; yolops status shows how it is",
+            )
+        return settings
 
     def as_rehearsed(self, outputs: Outputs) -> Outputs:
         """Return a platform with the pages that it has here, which in a rehearsal are none of AWS's console."""

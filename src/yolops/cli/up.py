@@ -35,7 +35,7 @@ def up(
     """Start the platform of this workspace; in AWS: show the plan, ask, apply it."""
     session = session_of(context)
     console = session.console(as_json=as_json)
-    settings = session.workspace.settings()
+    settings = session.settings()
     if settings is None:
         _up_here(session, console, port)
     elif port is not None:

@@ -104,7 +104,7 @@ def _platform(session: Session, to: str, *, rehearse: bool) -> tuple[Settings, M
         "the platform on this machine has no server to upgrade",
         "it runs the MLflow that is installed: pip install --upgrade, then yolops down and yolops up",
     )
-    settings = session.workspace.settings()
+    settings = session.settings()
     if settings is None:
         raise local
     studio = YolopsError("in studio mode AWS upgrades MLflow", "see the version in the SageMaker console")
