@@ -12,12 +12,17 @@ import pytest
 from tests.datasets.dataset_builder import Builder
 from tests.datasets.versions.memory_store import MemoryStore
 from yolops.cli.dataset_named import find_in, is_version, named_as, pinned, pulled, store_of
+from yolops.cli.job_freight import gather
+from yolops.cli.job_platform import JobPlatform
 from yolops.cli.session import Session
 from yolops.cli.training import named_dataset
 from yolops.datasets.description import read_dataset
 from yolops.datasets.versions.push import push
 from yolops.errors import UsageError, YolopsError
+from yolops.platform.outputs import Mode, Outputs
 from yolops.platform.workspace import Workspace
+from yolops.training.run_directory import TrainRequest
+from yolops.training.submission.spec import Machine
 
 
 @pytest.fixture
@@ -96,6 +101,18 @@ def test_a_version_that_is_not_there_is_an_error_that_names_those_that_are(sessi
     with pytest.raises(YolopsError, match="dogs: is no dataset on this machine") as raised:
         here(session, "dogs")
     assert "yolops dataset list" in raised.value.hint
+
+
+def test_a_job_refuses_a_directory_that_no_dataset_can_be_called_like_before_its_images_are_read(
+    session: Session, tmp_path: Path
+) -> None:
+    Builder(tmp_path / "my cats").label("train/a.png", "no label at all\n")
+    platform = JobPlatform(
+        session, session.console(), Outputs(Mode.STUDIO, tracking_uri="", artifact_uri="", ui_url="")
+    )
+    request = TrainRequest(data=str(tmp_path / "my cats"), model="yolo11n.yaml", experiment="", name="cats")
+    with pytest.raises(YolopsError, match="'my cats' cannot be the name of a dataset"):
+        gather(platform, request, Machine("ml.m5.large"))
 
 
 def test_a_job_takes_a_version_of_the_bucket_and_of_no_other(builder: Builder) -> None:

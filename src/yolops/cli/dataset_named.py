@@ -36,6 +36,18 @@ def pinned(word: str, version: str) -> str:
     return f"{word.partition('@')[0]}@{version[:SHOWN_CHARACTERS]}" if is_version(word) else word
 
 
+def name_of(data: Path) -> str:
+    """Return what a dataset on this machine is called in a store: as its directory. No image is read for it.
+
+    Raises:
+        YolopsError: there is no dataset, or none can be called so.
+    """
+    from yolops.datasets.description import read_dataset
+    from yolops.datasets.versions.catalogue import check_name
+
+    return check_name(read_dataset(data).source.parent.name)
+
+
 def is_version(word: str) -> bool:
     """Whether a dataset is one in a store: what is on this machine goes first, `NAME@` is always the newest version."""
     from yolops.datasets.versions.catalogue import is_name
@@ -113,7 +125,8 @@ def pulled(session: Session, console: Console, word: str) -> Iterator[tuple[Path
             with console.progress("pulling files") as progress:
                 kept = cache if store.where.startswith(S3) else None
                 pull(store, name, manifest, target, cache=kept, progress=progress)
-            cache.trim()
+            if kept is None:  # a pull trims the cache that it is handed
+                cache.trim()
         yield target, version
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from yolops.cli.dataset_named import CACHE, S3, located, store_of
+from yolops.cli.dataset_named import CACHE, S3, located, name_of, store_of
 from yolops.cli.session import Json, Session, session_of
 from yolops.cli.wording import minute, size_text
 from yolops.errors import YolopsError
@@ -37,10 +37,8 @@ def push_version(
 
     session = session_of(context)
     console = session.console(as_json=as_json)
-    if name:
-        check_name(name)
+    name = check_name(name) if name else name_of(data)
     dataset, report = checked_dataset(session, console, data)
-    name = name or check_name(dataset.source.parent.name)
     store = store_of(session)
     with console.progress("reading files" if dry_run else "pushing files") as progress:
         pushed = push(store, name, dataset, version=report.fingerprint, dry_run=dry_run, progress=progress)

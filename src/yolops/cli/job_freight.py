@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from yolops.cli.dataset_named import find_in, is_version
+from yolops.cli.dataset_named import find_in, is_version, name_of
 from yolops.cli.training import checked_dataset, trainer_of
 from yolops.datasets.versions.catalogue import SHOWN_CHARACTERS
-from yolops.datasets.versions.catalogue import check_name as check_dataset_name
 from yolops.datasets.versions.layout import lay_out
 from yolops.datasets.versions.push import push
 from yolops.platform.own_wheel import lock_file, package
@@ -103,9 +102,10 @@ def _dataset(platform: JobPlatform, data: str) -> tuple[Dataset | None, str, str
     if is_version(data):
         name, manifest = find_in(platform.datasets, data)
         return None, name, manifest.version, manifest.bytes
+    name = name_of(Path(data))
     dataset, report = checked_dataset(platform.session, platform.console, Path(data))
     size = sum(file.stat().st_size for file in lay_out(dataset).sources.values())
-    return dataset, check_dataset_name(dataset.source.parent.name), report.fingerprint, size
+    return dataset, name, report.fingerprint, size
 
 
 def send(platform: JobPlatform, freight: Freight) -> None:

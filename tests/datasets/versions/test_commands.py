@@ -58,6 +58,15 @@ def test_a_dataset_with_errors_is_not_pushed(run: Any, builder: Builder) -> None
     assert json.loads(run("list", "--json").stdout) == []
 
 
+def test_a_directory_that_no_dataset_can_be_called_like_is_refused_before_its_images_are_read(
+    run: Any, tmp_path: Path
+) -> None:
+    Builder(tmp_path / "my cats").label("train/a.png", "no label at all\n")
+    error = run("push", tmp_path / "my cats").exception
+    assert isinstance(error, YolopsError)
+    assert error.message == "'my cats' cannot be the name of a dataset"
+
+
 def test_a_dry_run_pushes_nothing(run: Any, builder: Builder) -> None:
     said = run("push", builder.root, "--dry-run")
     assert "is new: 3 objects" in said.stdout
