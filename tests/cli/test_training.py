@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from yolops.cli.session import Session
-from yolops.cli.train import heard
 from yolops.cli.training import threads
+from yolops.cli.training_options import heard
 from yolops.platform.workspace import Workspace
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from yolops.cli.dataset_named import named_as
+from yolops.cli import training_options as options
 from yolops.cli.session import Json, Session, session_of
-from yolops.cli.train import A_DAY_S, DATA_HELP, DEFAULT_MODEL, IMAGE_HELP, MAX_WAIT_HELP, Where, heard, typed_options
+from yolops.cli.training_options import Where
 from yolops.cli.tune_display import MOST_ARGUMENTS, found_lines, train_line
 from yolops.errors import UsageError, YolopsError
 
@@ -23,43 +23,36 @@ DEFAULT_TRIALS = 20
 OPTIMIZER = "AdamW"
 JOB_OPTIONS = ("parallel", "instance_type", "image", "spot", "max_run", "max_wait", "dry_run")
 
+Trials = Annotated[int | None, typer.Option(min=1, help=f"How many trainings; {DEFAULT_TRIALS} if not given.")]
+Space = Annotated[
+    list[str] | None,
+    typer.Option(help="What is varied: lr0=1e-5..1e-1:log, mosaic=0..1, close_mosaic=0..10:int, optimizer=SGD|AdamW."),
+]
+Metric = Annotated[str, typer.Option(help="What the best has most of: mAP50-95, mAP50, precision or recall.")]
+Resume = Annotated[str, typer.Option(help="Go on with a stopped search, or add trials: last, its name or its ID.")]
+Spot = Annotated[bool, typer.Option("--spot", help="Run the jobs on spot instances; they go on by themselves.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show the search, and what stands against it.")]
+
 
 def tune(
     context: typer.Context,
-    data: Annotated[str | None, typer.Argument(help=DATA_HELP)] = None,
-    trials: Annotated[
-        int | None, typer.Option(min=1, help=f"How many trainings; {DEFAULT_TRIALS} if not given.")
-    ] = None,
-    space: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="What is varied: lr0=1e-5..1e-1:log, mosaic=0..1, close_mosaic=0..10:int, optimizer=SGD|AdamW."
-        ),
-    ] = None,
-    metric: Annotated[
-        str, typer.Option(help="What the best has most of: mAP50-95, mAP50, precision or recall.")
-    ] = "mAP50-95",
-    model: Annotated[str, typer.Option(help="Weights, a model yaml, or the name of either.")] = DEFAULT_MODEL,
+    data: options.Data = None,
+    trials: Trials = None,
+    space: Space = None,
+    metric: Metric = "mAP50-95",
+    model: options.Model = options.DEFAULT_MODEL,
     seed: Annotated[int, typer.Option(min=0, help="Makes proposals and trainings repeatable.")] = 0,
-    experiment: Annotated[
-        str, typer.Option(envvar="MLFLOW_EXPERIMENT_NAME", help="MLflow experiment; the dataset's name if not given.")
-    ] = "",
+    experiment: options.Experiment = "",
     name: Annotated[str, typer.Option(help="Name of the search and of its run.")] = "tune",
-    resume: Annotated[
-        str, typer.Option(help="Go on with a stopped search, or add trials: last, its name or its ID.")
-    ] = "",
+    resume: Resume = "",
     on: Annotated[Where, typer.Option(help="Train here, or let SageMaker's tuner search in AWS.")] = Where.HERE,
     parallel: Annotated[int, typer.Option(min=1, help="How many trials side by side in SageMaker.")] = 1,
     instance_type: Annotated[str, typer.Option(help="Of the jobs; that of terraform.tfvars if not given.")] = "",
-    image: Annotated[str, typer.Option(help=f"Of the jobs: {IMAGE_HELP}")] = "",
-    spot: Annotated[
-        bool, typer.Option("--spot", help="Run the jobs on spot instances; they go on by themselves.")
-    ] = False,
-    max_run: Annotated[int, typer.Option(metavar="SECONDS", help="How long each job may run.")] = A_DAY_S,
-    max_wait: Annotated[int, typer.Option(metavar="SECONDS", help=MAX_WAIT_HELP, show_default=False)] = 0,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show the search, and what stands against it.")
-    ] = False,
+    image: Annotated[str, typer.Option(help=f"Of the jobs: {options.IMAGE_HELP}")] = "",
+    spot: Spot = False,
+    max_run: Annotated[int, typer.Option(metavar="SECONDS", help="How long each job may run.")] = options.A_DAY_S,
+    max_wait: options.MaxWait = 0,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Train again and again with other arguments, and say which were best. Any argument of `train` may follow."""
@@ -71,24 +64,20 @@ def tune(
     if resume:
         _refuse_beside_resume(context)
     arguments = parse_arguments(context.args)
-    session = heard(session_of(context), arguments)
+    session = options.heard(session_of(context), arguments)
     console = session.console(as_json=as_json)
-    for option in typed_options(context, JOB_OPTIONS) if on is Where.HERE else ():
-        raise UsageError(f"{option}: is about jobs in SageMaker", "add --on sagemaker, or leave it out")
-    if resume:
-        if on is Where.SAGEMAKER:
-            from yolops.cli import tune_in_sagemaker
+    if on is Where.HERE:
+        options.refuse(context, JOB_OPTIONS, "is about jobs in SageMaker", "add --on sagemaker, or leave it out")
+    if resume and on is Where.SAGEMAKER:
+        from yolops.cli import tune_in_sagemaker
 
-            if trials is not None:
-                raise UsageError("--trials: those of a search in SageMaker never change", "start a new search")
-            tune_in_sagemaker.resume(session, console, resume)
-            return
-        searched = _resume(session, console, resume, trials)
-    elif data is None:
-        raise UsageError("tune: which dataset?", "yolops tune data.yaml; to get one: yolops dataset sample")
+        options.refuse(context, ("trials",), "those of a search in SageMaker never change", "start a new search")
+        tune_in_sagemaker.resume(session, console, resume)
+    elif resume:
+        _show(session, console, _resume(session, console, resume, trials))
     else:
         request = TuneRequest(
-            data=named_as(data),
+            data=options.dataset_of("tune", data),
             model=model,
             experiment=experiment,
             name=name,
@@ -98,17 +87,16 @@ def tune(
             seed=seed,
             arguments={**arguments, "seed": seed},
         )
-        check_name("--name", request.name)
+        check_name("--name", name)
         request = _with_optimizer(console, request)
-        if on is Where.SAGEMAKER:
-            from yolops.cli import tune_in_sagemaker
-            from yolops.training.submission.spec import Machine
-
-            machine = Machine(instance_type, 1, image, spot, max_run, max_wait)
-            tune_in_sagemaker.tune(session, console, request, machine, parallel=parallel, dry_run=dry_run)
+        if on is Where.HERE:
+            _show(session, console, _search(session, console, request))
             return
-        searched = _search(session, console, request)
-    _show(session, console, searched)
+        from yolops.cli import tune_in_sagemaker
+        from yolops.training.submission.spec import Machine
+
+        machine = Machine(instance_type, 1, image, spot, max_run, max_wait)
+        tune_in_sagemaker.tune(session, console, request, machine, parallel=parallel, dry_run=dry_run)
 
 
 def _search(session: Session, console: Console, request: TuneRequest) -> Searched:
@@ -185,5 +173,5 @@ def _show(session: Session, console: Console, searched: Searched) -> None:
 def _refuse_beside_resume(context: typer.Context) -> None:
     """A search goes on as what it began: its trials are compared with those before."""
     given = ("data", "space", "metric", "model", "seed", "experiment", "name", *JOB_OPTIONS)
-    if {*context.args} - {"--verbose"} or any(typed_options(context, given)):
+    if {*context.args} - {"--verbose"} or any(options.typed(context, given)):
         raise UsageError("--resume: a search goes on as it began, so only --trials can be given", "leave the rest out")
