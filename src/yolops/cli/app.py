@@ -114,7 +114,7 @@ def _options(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show what the trainer prints, and whole tracebacks.")
     ] = False,
-    version: Annotated[  # noqa: ARG001 - typer calls its callback
+    _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:

@@ -31,13 +31,13 @@ def commands() -> typer.Typer:
 
 def _create(context: typer.Context, as_json: Json = False) -> None:
     """Make a backup: runs, models, users, permissions, and which artifacts there are."""
-    from yolops.tracking.backups import begin_backup, list_backups
+    from yolops.tracking.backups import list_backups
 
     session = session_of(context)
     console = session.console(as_json=as_json)
     rest = _server(session)
     list_backups(rest)  # says so where there are none
-    made = followed(console, rest, begin_backup(rest), "making a backup")
+    made = made_backup(console, rest)
     console.data(asdict(made), f"{made.id}: {made.counts}; {_size(made)}")
 
 
@@ -71,7 +71,7 @@ def _restore(context: typer.Context, backup: Id, yes: Yes = False, as_json: Json
     if not yes and not agrees(f"restore {backup}?"):
         console.note("nothing was changed")
         raise typer.Exit(1)
-    undo = followed(console, rest, begin_restore(rest, backup), f"restoring {backup}")
+    undo = _followed(console, rest, begin_restore(rest, backup), f"restoring {backup}")
     seen = count(rest)
     _prove(found.counts, seen, undo.id)
     result = undo.result or {}
@@ -115,7 +115,14 @@ def _server(session: Session) -> MlflowRest:
     return rest
 
 
-def followed(console: Console, rest: MlflowRest, backup: str, doing: str) -> Backup:
+def made_backup(console: Console, rest: MlflowRest) -> Backup:
+    """Have the server make a backup, and return it."""
+    from yolops.tracking.backups import begin_backup
+
+    return _followed(console, rest, begin_backup(rest), "making a backup")
+
+
+def _followed(console: Console, rest: MlflowRest, backup: str, doing: str) -> Backup:
     """Return a backup that was begun once it is made, or what it is made for is restored."""
     from yolops.tracking.backups import follow
 

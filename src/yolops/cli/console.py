@@ -40,12 +40,10 @@ class Console:
 
     Args:
         as_json: print data as JSON on stdout instead of tables.
-        verbose: also print what is only interesting when something is wrong.
     """
 
-    def __init__(self, *, as_json: bool = False, verbose: bool = False) -> None:
+    def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
-        self.verbose = verbose
         # A pipe is no page: what a program reads must not be wrapped.
         self._out = RichConsole(file=sys.stdout, width=None if sys.stdout.isatty() else PIPE_COLUMNS, **LITERAL)
         self._err = RichConsole(file=sys.stderr, width=None if sys.stderr.isatty() else PIPE_COLUMNS, **LITERAL)

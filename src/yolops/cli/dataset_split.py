@@ -54,10 +54,10 @@ def split(
 def _table(plan: Plan) -> Table:
     from yolops.cli.console import table
 
-    counted = list(plan.rows())
-    digits = max(len(str(total)) for _, total, _ in counted)
+    counts = list(plan.rows())
+    digits = max(len(str(total)) for _, total, _ in counts)
     rows = [
-        [name, total, *(_cell(part, digits, total, share) for part, share in parts)] for name, total, parts in counted
+        [name, total, *(_cell(part, digits, total, share) for part, share in parts)] for name, total, parts in counts
     ]
     return table("", "all", *(f"{split} {share:.4g}" for split, share in plan.shares.items()), rows=rows)
 

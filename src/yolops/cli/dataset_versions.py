@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from yolops.datasets.versions.prune import Pruning
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Only this dataset.")]
+COLUMNS = ("dataset", "version", "images", "size", "pushed", "runs")
 
 
 def push_version(
@@ -56,10 +57,7 @@ def push_version(
 
 def pull_version(
     context: typer.Context,
-    dataset: Annotated[
-        str,
-        typer.Argument(metavar="NAME", help="NAME, NAME@VERSION or s3://BUCKET/datasets/NAME."),
-    ],
+    dataset: Annotated[str, typer.Argument(metavar="NAME", help="NAME, NAME@VERSION or s3://BUCKET/datasets/NAME.")],
     target: Annotated[
         Path | None, typer.Argument(help="A new directory; the name of the dataset if not given.")
     ] = None,
@@ -124,8 +122,7 @@ def list_versions(context: typer.Context, name: Name = "", as_json: Json = False
             value.append({"dataset": one, "version": None})
             rows.append((one, "unversioned", None, None, None, ""))
     nothing = f"no datasets yet in {store.where}; push one: {session.command_prefix()} dataset push data.yaml"
-    columns = ("dataset", "version", "images", "size", "pushed", "runs")
-    console.data(value, table(*columns, rows=rows) if rows else nothing)
+    console.data(value, table(*COLUMNS, rows=rows) if rows else nothing)
 
 
 def prune_versions(
@@ -184,8 +181,7 @@ def _pruning(session: Session, console: Console, plans: Sequence[Pruning]) -> li
         for plan in plans
         if plan.garbage
     ]
-    columns = ("dataset", "version", "images", "size", "pushed", "runs")
-    return [*([table(*columns, rows=rows)] if rows else []), *lines]
+    return [*([table(*COLUMNS, rows=rows)] if rows else []), *lines]
 
 
 def _used(session: Session, console: Console) -> Mapping[str, Sequence[str]]:

@@ -10,7 +10,7 @@ import typer
 from yolops.cli.session import Json, Session, session_of
 from yolops.cli.wording import size_text
 from yolops.errors import YolopsError
-from yolops.findings import counted
+from yolops.findings import counted, errors
 
 if TYPE_CHECKING:
     from yolops.cli.console import Console
@@ -111,8 +111,6 @@ def _destroy(deployment: Deployment, stake: Stake, console: Console) -> None:
 
 
 def _report(project: str, stake: Stake, left: list[Finding], console: Console) -> None:
-    from yolops.findings import errors
-
     remaining = errors(left)
     console.findings(left)
     value = {

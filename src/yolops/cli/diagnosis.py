@@ -50,10 +50,7 @@ def _everywhere(session: Session, extras: tuple[str, ...]) -> list[Task]:
     here = machine.Here(
         session.workspace.root, Path(tempfile.gettempdir()), _ultralytics_settings(), machine.ThisMachine()
     )
-    return [
-        *(check.of(installed) for check in packages.CHECKS),
-        *(check.of(here) for check in machine.CHECKS),
-    ]
+    return [*(check.of(installed) for check in packages.CHECKS), *(check.of(here) for check in machine.CHECKS)]
 
 
 def _of_local(session: Session) -> list[Task]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from yolops.cli.session import Json, Session, session_of
+from yolops.errors import UsageError, YolopsError
 from yolops.platform.outputs import Mode
 
 if TYPE_CHECKING:
@@ -92,7 +93,6 @@ def _complete(session: Session, given: Choices, unsaid: list[str], console: Cons
 def _ask(given: Choices, name: str, default: str, console: Console) -> Choices:
     """Ask until the answer can be."""
     from yolops.cli.questions import ask
-    from yolops.errors import YolopsError
 
     while True:
         try:
@@ -122,7 +122,6 @@ def _write(session: Session, choices: Choices, console: Console) -> None:
     from yolops.platform.scaffold import settings_text, write_new
 
     workspace = session.workspace
-    exists = workspace.settings_file.is_file()
     record = workspace.create_state() / "configuration.json"
     laid = lay_out(configuration_source(), workspace.configuration, record)
     write_wheel(workspace.configuration)
@@ -138,7 +137,7 @@ def _write(session: Session, choices: Choices, console: Console) -> None:
             "settings": str(workspace.settings_file),
             "written": list(laid.written),
             "edited": list(laid.edited),
-            "settings_written": fresh and not exists,
+            "settings_written": fresh,
         },
         f"The configuration is in {workspace.configuration}; your settings are in {workspace.settings_file}.",
     )
@@ -147,7 +146,6 @@ def _write(session: Session, choices: Choices, console: Console) -> None:
 def _ask_for_bucket(console: Console) -> str:
     """Return the name of the bucket for the state; "" for a state that stays here."""
     from yolops.cli.questions import ask
-    from yolops.errors import YolopsError
     from yolops.platform.remote_state import check_bucket_name
 
     while bucket := ask(STATE_QUESTION, "--remote-state"):
@@ -162,7 +160,6 @@ def _ask_for_bucket(console: Console) -> str:
 
 def _check_bucket(session: Session, bucket: str) -> None:
     """Refuse a bucket for the state before anything is written."""
-    from yolops.errors import UsageError
     from yolops.platform.remote_state import check_bucket_name
 
     if session.rehearsal:
@@ -173,7 +170,6 @@ def _check_bucket(session: Session, bucket: str) -> None:
 def _keep_state_in(session: Session, bucket: str, console: Console) -> None:
     """Write the backend, and make its bucket."""
     from yolops.aws import Aws
-    from yolops.errors import YolopsError
     from yolops.platform.configuration import BACKEND
     from yolops.platform.remote_state import backend, ensure_bucket
     from yolops.platform.scaffold import write_new

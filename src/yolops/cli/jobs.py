@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +12,9 @@ import typer
 from yolops.cli.group import group
 from yolops.cli.session import Json, Session, session_of
 from yolops.cli.wording import brief, minute
+from yolops.errors import YolopsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from yolops.aws import Aws
     from yolops.cli.console import Console
     from yolops.training.sagemaker_job import Job, SageMakerJobs
@@ -105,7 +104,6 @@ def _logs(
 
 def _stop(context: typer.Context, job: Name, as_json: Json = False) -> None:
     """Ask a training job, or a whole search in SageMaker, to end. A job has two minutes to write down what it has."""
-    from yolops.errors import YolopsError
     from yolops.training.sagemaker_tuning import SageMakerTunings
 
     session = session_of(context)
@@ -137,13 +135,14 @@ def _cost(context: typer.Context, most: Most = 100, as_json: Json = False) -> No
         (job.name, job.instance_type, _spot(job), job.seconds or 0, job.billed_seconds or 0, _percent(job.saving))
         for job in jobs
     ]
-    sums = _sums(jobs)
+    sums: Counter[str] = Counter()
+    for job in jobs:
+        sums[job.instance_type] += job.billed_seconds or 0
     columns = ("job", "instance", "spot", "seconds", "billed seconds", "saved")
     shown = table(*columns, rows=rows) if rows else "no training job has ended yet"
-    prices = {job.instance_type: job for job in jobs}
     dollars = {
         name: round(price * sums[name] / 3600, 2)
-        for name, job in prices.items()
+        for name, job in {job.instance_type: job for job in jobs}.items()
         if (price := price_of(job)) is not None
     }
     totals = [
@@ -157,7 +156,6 @@ def _cost(context: typer.Context, most: Most = 100, as_json: Json = False) -> No
 def _tell_run(session: Session, console: Console, job: Job) -> float | None:
     """Tell the run of a job what is known by now of all of its jobs, and return what this one has cost in USD."""
     from yolops.cli.job_following import cost_of, record
-    from yolops.errors import YolopsError
 
     if job.run_id and not job.lives:
         try:
@@ -169,14 +167,6 @@ def _tell_run(session: Session, console: Console, job: Job) -> float | None:
     return cost_of([job])
 
 
-def _sums(jobs: Sequence[Job]) -> dict[str, int]:
-    """Return the billed seconds of each instance type."""
-    found: dict[str, int] = defaultdict(int)
-    for job in jobs:
-        found[job.instance_type] += job.billed_seconds or 0
-    return found
-
-
 def _jobs(session: Session) -> SageMakerJobs:
     from yolops.training.sagemaker_job import SageMakerJobs
 
@@ -186,7 +176,6 @@ def _jobs(session: Session) -> SageMakerJobs:
 def _place(session: Session) -> tuple[Aws, str]:
     """Return region and project of the platform, which the settings of a workspace say without Terraform."""
     from yolops.aws import Aws
-    from yolops.errors import YolopsError
 
     if described := session.described():
         return Aws(described.aws_region), described.project_name

@@ -10,6 +10,8 @@ import typer
 from yolops.cli.group import group
 from yolops.cli.session import Json, session_of
 from yolops.cli.wording import brief
+from yolops.errors import YolopsError
+from yolops.findings import counted
 
 SHOWN_METRICS = ("best/mAP50", "best/mAP50-95")
 
@@ -85,8 +87,6 @@ _TAGS = {
 
 def _sync(context: typer.Context, as_json: Json = False) -> None:
     """Send what MLflow does not have yet of runs that ended while it was away."""
-    from yolops.errors import YolopsError
-    from yolops.findings import counted
     from yolops.training.run_directory import RUNS, all_spools
     from yolops.training.sending import send_what_waits, wait_until_delivered
 

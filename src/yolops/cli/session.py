@@ -44,7 +44,7 @@ class Session:
         """Return what the command prints with; `--json` may stand before or behind the command."""
         from yolops.cli.console import Console
 
-        return Console(as_json=self.as_json or as_json, verbose=self.verbose)
+        return Console(as_json=self.as_json or as_json)
 
     def mlflow(self, outputs: Outputs | None = None) -> MlflowRest:
         """Return what questions to the MLflow server of the running platform are asked with.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from yolops.cli.job_following import begun
 from yolops.cli.job_freight import Freight, gather, send
 from yolops.cli.job_platform import JobPlatform, platform_of
+from yolops.datasets.versions.catalogue import SHOWN_CHARACTERS
 from yolops.diagnosis.run import run as run_checks
 from yolops.diagnosis.training_job import CHECKS, Planned
 from yolops.errors import YolopsError
@@ -16,7 +17,7 @@ from yolops.platform.outputs import Mode
 from yolops.training.job.contract import JobRequest
 from yolops.training.submission import code
 from yolops.training.submission.job_login import ensure_user, let_train, login_of
-from yolops.training.submission.spec import JobSpec, Machine, check_machine, job_name, plan_job
+from yolops.training.submission.spec import ID_CHARACTERS, JobSpec, Machine, check_machine, job_name, plan_job
 from yolops.training.submission.submit import Submitted, submit
 from yolops.training.submission.tuning_spec import tuning_job_name
 
@@ -172,13 +173,13 @@ def _show(console: Console, spec: JobSpec, outcomes: Sequence[Outcome], value: d
     from yolops.cli.console import table
 
     rows = [
-        ("job", spec.name.replace(NO_RUN[:8], "(ID of the run)")),
+        ("job", spec.name.replace(NO_RUN[:ID_CHARACTERS], "(ID of the run)")),
         ("instance", f"{spec.instance_type}{' (spot)' if spec.spot else ''}, {spec.volume_gb} GB"),
         ("image", spec.image),
         ("may run", f"{spec.max_run_s} s" + (f", {spec.max_wait_s} s with all waiting" if spec.spot else "")),
         ("role", spec.role_arn),
         ("subnets", ", ".join(spec.subnet_ids)),
-        ("dataset", f"{spec.request.dataset}@{spec.request.version[:12]}"),
+        ("dataset", f"{spec.request.dataset}@{spec.request.version[:SHOWN_CHARACTERS]}"),
         ("model", spec.request.model),
         *((f"channel {name}", uri) for name, uri in spec.channels.items()),
         ("checkpoints", spec.checkpoint_uri),

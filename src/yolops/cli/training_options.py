@@ -33,9 +33,7 @@ Experiment = Annotated[
 MaxWait = Annotated[
     int,
     typer.Option(
-        metavar="SECONDS",
-        help="The same with all waiting for spot; twice --max-run if not given.",
-        show_default=False,
+        metavar="SECONDS", help="The same with all waiting for spot; twice --max-run if not given.", show_default=False
     ),
 ]
 

@@ -31,6 +31,7 @@ def upgrade(
     as_json: Json = False,
 ) -> None:
     """Give the server of custom mode a newer MLflow, tried first and with a way back."""
+    from yolops.cli.backup import made_backup
     from yolops.tracking.upgrades import end_upgrade
 
     session = session_of(context)
@@ -44,7 +45,8 @@ def upgrade(
     if rehearse:
         _rehearse(session, console, rest, (present, to), backup)
         return
-    kept = _back_up(console, rest)
+    kept = made_backup(console, rest)
+    console.note(f"backup {kept.id}: {kept.counts}")
     trial = _try_first(session, console, rest, (present, to), kept)
     _switch(session, settings, console, rest, (present, to), yes=yes)
     if failure := _failure(session, settings, console, rest, kept):
@@ -126,15 +128,6 @@ def _platform(session: Session, to: str, *, rehearse: bool) -> tuple[Settings, M
             "set high_availability = false and yolops up, upgrade, then set it back",
         )
     return settings, rest, present
-
-
-def _back_up(console: Console, rest: MlflowRest) -> Backup:
-    from yolops.cli.backup import followed
-    from yolops.tracking.backups import begin_backup
-
-    made = followed(console, rest, begin_backup(rest), "making a backup")
-    console.note(f"backup {made.id}: {made.counts}")
-    return made
 
 
 def _switch(

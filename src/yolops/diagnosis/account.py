@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from yolops.aws import absent_ok
 from yolops.diagnosis.check import Check, Notes, Seen, Skip
@@ -41,6 +41,9 @@ class Cloud:
         entrance: its MLflow, and with it its outputs.
     """
 
+    # That it must run in; None where any will do.
+    mode: ClassVar[Mode | None] = None
+
     settings: Settings | None
     aws: Aws
     terraform: Terraform | None
@@ -48,19 +51,15 @@ class Cloud:
 
     @property
     def outputs(self) -> Outputs:
-        """What describes it."""
-        return self.entrance.outputs
+        """What describes it.
 
-
-def of_mode(outputs: Outputs, mode: Mode) -> Outputs:
-    """Return the outputs of a platform that runs in this mode.
-
-    Raises:
-        Skip: it runs in another one.
-    """
-    if outputs.mode is not mode:
-        raise Skip(f"what runs is in {outputs.mode} mode")
-    return outputs
+        Raises:
+            Skip: it runs in another mode, which was changed in the settings only.
+        """
+        outputs = self.entrance.outputs
+        if self.mode not in {None, outputs.mode}:
+            raise Skip(f"what runs is in {outputs.mode} mode")
+        return outputs
 
 
 def terraform(cloud: Cloud) -> Seen:

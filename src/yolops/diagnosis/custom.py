@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from yolops.aws import absent_ok
-from yolops.diagnosis.account import Cloud, of_mode
+from yolops.diagnosis.account import Cloud
 from yolops.diagnosis.check import Check, Notes, Seen, Skip
 from yolops.diagnosis.mlflow_server import STATE
 from yolops.platform.boot_report import READY, last_messages, read_boot_report
@@ -21,8 +21,6 @@ from yolops.tracking.backups import list_backups
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from yolops.platform.outputs import Outputs
 
 CONNECT_PATIENCE_S = 5.0
 # As its alarm in terraform/modules/observability/alarms.tf; memory has none.
@@ -40,16 +38,9 @@ class Custom(Cloud):
         own_address: returns the range of the address that this machine has in the internet; "" if it is not known.
     """
 
+    mode = Mode.CUSTOM
+
     own_address: Callable[[], str]
-
-    @property
-    def outputs(self) -> Outputs:
-        """What describes it.
-
-        Raises:
-            Skip: the mode was changed in the settings only.
-        """
-        return of_mode(self.entrance.outputs, Mode.CUSTOM)
 
 
 def way_in(custom: Custom) -> Seen:
@@ -97,8 +88,7 @@ def _allowed(custom: Custom, port: int) -> list[str] | None:
 
 
 def _inside(own: str, cidr: str) -> bool:
-    one, other = ipaddress.ip_network(own), ipaddress.ip_network(cidr)
-    return one.version == other.version and one.subnet_of(other)  # type: ignore[arg-type] # of one version
+    return ipaddress.ip_network(own).network_address in ipaddress.ip_network(cidr)
 
 
 def boot(custom: Custom) -> Seen:
@@ -224,12 +214,7 @@ def secret(custom: Custom) -> Seen:
 
 
 CHECKS = (
-    Check(
-        "way in",
-        way_in,
-        needs=(STATE,),
-        actions=("ec2:DescribeInstances", "ec2:DescribeSecurityGroupRules"),
-    ),
+    Check("way in", way_in, needs=(STATE,), actions=("ec2:DescribeInstances", "ec2:DescribeSecurityGroupRules")),
     Check("boot", boot, needs=(STATE,), actions=("logs:GetLogEvents",)),
     Check("instance", instance, needs=(STATE,), actions=("ec2:DescribeInstances", "ec2:DescribeInstanceStatus")),
     Check("server load", pulse, needs=(STATE,), actions=("logs:GetLogEvents",)),

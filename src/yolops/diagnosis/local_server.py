@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from yolops.diagnosis.check import Check, Notes, Seen, Skip
 from yolops.diagnosis.machine import nearest, written
-from yolops.diagnosis.packages import version_of
+from yolops.diagnosis.packages import CLIENT, version_of
 from yolops.platform.database import damage
 from yolops.platform.local import State
 from yolops.platform.ports import PREFERRED_PORTS, holder, is_free
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from yolops.platform.local import LocalPlatform, Status
 
 DATABASE_PATIENCE_S = 10.0
-CLIENT = "mlflow-skinny"
 UP = "yolops up"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
+import urllib.request
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 
 from yolops.aws import Aws
 from yolops.diagnosis.check import Check, Notes, Seen, Skip
-from yolops.diagnosis.packages import version_of
+from yolops.diagnosis.packages import CLIENT, version_of
 from yolops.errors import YolopsError
 from yolops.platform.access import Access
 from yolops.platform.outputs import Mode
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from yolops.platform.trust import Trust
     from yolops.tracking.rest import MlflowRest
 
-CLIENT = "mlflow-skinny"
 CONNECT_PATIENCE_S = 5.0
 DAY_S = 86_400.0
 # Public authorities renew a month before the end; whoever has less has a renewal that does not work.
@@ -157,8 +157,6 @@ def versions(entrance: Entrance) -> Seen:
 
 
 def _server_version(entrance: Entrance) -> str:
-    import urllib.request
-
     header = entrance.credentials_for(entrance.outputs).header()
     request = urllib.request.Request(f"{entrance.uri}/version", headers=header)  # noqa: S310 - Terraform's or a person's
     try:

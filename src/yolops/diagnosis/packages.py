@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 DISTRIBUTION = "yolops"
 TRAIN = "train"
+CLIENT = "mlflow-skinny"
 
 
 @dataclass(frozen=True)

@@ -71,18 +71,18 @@ def _next(answers: queue.Queue[Outcome], deadlines: dict[str, float]) -> list[Ou
 
 def _look(task: Task) -> Outcome:
     started = time.monotonic()
+    verdict = Verdict.OK
     try:
-        seen, verdict = task.look(), Verdict.OK
+        seen = task.look()
     except Skip as reason:
         seen, verdict = Seen(str(reason)), Verdict.SKIPPED
     except AwsError as error:
-        seen, verdict = _refused(task, error), Verdict.OK
+        seen = _refused(task, error)
     except YolopsError as error:
-        seen, verdict = Seen("", (Finding(Severity.ERROR, "failed", task.name, error.message, error.hint),)), Verdict.OK
+        seen = _only(Severity.ERROR, "failed", task, error.message, error.hint)
     except Exception as error:  # noqa: BLE001 - one broken check must not hide what the others have seen
         what = f"the check itself broke ({type(error).__name__}: {error})"
-        fix = "report it: https://github.com/yolops/yolops/issues"
-        seen, verdict = Seen("", (Finding(Severity.ERROR, "check-broke", task.name, what, fix),)), Verdict.OK
+        seen = _only(Severity.ERROR, "check-broke", task, what, "report it: https://github.com/yolops/yolops/issues")
     severities = {finding.severity for finding in seen.findings}
     verdict = next((Verdict(worst) for worst in Severity if worst in severities), verdict)
     return Outcome(task.name, verdict, seen.found, seen.findings, time.monotonic() - started)
@@ -91,11 +91,14 @@ def _look(task: Task) -> Outcome:
 def _refused(task: Task, error: AwsError) -> Seen:
     """Tell what whoever looks may not see from what is wrong."""
     if error.code not in DENIED:
-        return Seen("", (Finding(Severity.ERROR, "aws-refused", task.name, error.message, error.hint),))
+        return _only(Severity.ERROR, "aws-refused", task, error.message, error.hint)
     named = REFUSED.search(error.message)
     action = named.group(1) if named else " or ".join(task.actions)
-    what = f"cannot be looked at: needs {action}"
-    return Seen("", (Finding(Severity.INFO, "not-allowed", task.name, what, error.hint),))
+    return _only(Severity.INFO, "not-allowed", task, f"cannot be looked at: needs {action}", error.hint)
+
+
+def _only(severity: Severity, code: str, task: Task, what: str, fix: str) -> Seen:
+    return Seen("", (Finding(severity, code, task.name, what, fix),))
 
 
 def _late(name: str, patience_s: float) -> Outcome:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from yolops.diagnosis.account import Cloud, of_mode
+from yolops.diagnosis.account import Cloud
 from yolops.diagnosis.check import Check, Notes, Seen
 from yolops.diagnosis.mlflow_server import STATE
 from yolops.platform.outputs import Mode
-
-if TYPE_CHECKING:
-    from yolops.platform.outputs import Outputs
 
 IN_SERVICE = "InService"
 # Apps of these types cost nothing by themselves.
@@ -22,14 +19,7 @@ IDLE = timedelta(hours=2)
 class Studio(Cloud):
     """A platform in studio mode."""
 
-    @property
-    def outputs(self) -> Outputs:
-        """What describes it.
-
-        Raises:
-            Skip: the mode was changed in the settings only.
-        """
-        return of_mode(self.entrance.outputs, Mode.STUDIO)
+    mode = Mode.STUDIO
 
 
 def domain(studio: Studio) -> Seen:

@@ -29,7 +29,6 @@ from yolops.tracking.tracking_server import Refused
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel
-    from mlflow.entities.model_registry import ModelVersion
 
     from yolops.models.request import ModelRequest, Registration
 
@@ -71,7 +70,8 @@ def register(client: MlflowClient, experiment_id: str, run_id: str, registration
         if error.error_code != ALREADY_EXISTS:
             raise
     versions = client.search_model_versions(f"name = {quoted(name)} and run_id = '{run_id}'")
-    version = versions[0] if versions else _create_version(client, name, logged, run_id)
+    source = f"models:/{logged.model_id}"
+    version = versions[0] if versions else client.create_model_version(name, source, run_id, model_id=logged.model_id)
     for metric, value in registration.metrics.items():
         client.set_model_version_tag(name, version.version, metric, f"{value:.5f}")
     if registration.alias:
@@ -165,9 +165,3 @@ def _input_example(picture: str) -> list[str] | None:
         small.thumbnail((EXAMPLE_PIXELS, EXAMPLE_PIXELS))
         small.save(content, "JPEG", quality=90)
     return [base64.b64encode(content.getvalue()).decode()]
-
-
-def _create_version(client: MlflowClient, name: str, logged: LoggedModel, run_id: str) -> ModelVersion:
-    return client.create_model_version(
-        name, source=f"models:/{logged.model_id}", run_id=run_id, model_id=logged.model_id
-    )

@@ -5,7 +5,6 @@ They are no part of MLflow; the routes are those of `terraform/modules/custom/se
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -128,27 +127,13 @@ def remove_backup(rest: MlflowRest, backup: str) -> None:
     rest.send("DELETE", f"{BACKUPS}/{backup}")
 
 
-def follow(
-    rest: MlflowRest,
-    backup: str,
-    say: Callable[[str], None],
-    *,
-    pause: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
-) -> Backup:
-    """Wait until a backup is made, or what it is made for is restored.
-
-    Args:
-        rest: the server.
-        backup: the ID that was returned when it began.
-        say: is told what is being done.
-        pause: waits for some seconds.
-        clock: says the time in seconds.
+def follow(rest: MlflowRest, backup: str, say: Callable[[str], object]) -> Backup:
+    """Wait until a backup is made, or what it is made for is restored; `say` is told what is being done.
 
     Raises:
         YolopsError: it failed, or the server does not answer any more.
     """
-    found = wait_for_end(lambda: _backup(rest.get(f"{BACKUPS}/{backup}")), say, pause=pause, clock=clock)
+    found = wait_for_end(lambda: _backup(rest.get(f"{BACKUPS}/{backup}")), say)
     if found.state != "done":
         raise YolopsError(
             f"{backup} {found.state}: {found.error or 'the server was stopped meanwhile'}",

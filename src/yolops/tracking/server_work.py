@@ -31,37 +31,29 @@ class Work(Protocol):
 W = TypeVar("W", bound=Work)
 
 
-def wait_for_end(
-    look: Callable[[], W],
-    say: Callable[[str], object],
-    *,
-    pause: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
-) -> W:
+def wait_for_end(look: Callable[[], W], say: Callable[[str], object]) -> W:
     """Return what there is to say of it once it has ended.
 
     Args:
         look: asks the server.
         say: is told what is being done.
-        pause: waits for some seconds.
-        clock: says the time in seconds.
 
     Raises:
         YolopsError: the server does not answer any more, or knows us no longer.
     """
-    heard = clock()
+    heard = time.monotonic()
     while True:
         try:
             found = look()
-            heard = clock()
+            heard = time.monotonic()
         except LoginError:
             raise  # whoever was let in after the backup is not in it
         except YolopsError:
             # While tables move an answer may fail, and a server may be started again.
-            if clock() - heard > SILENCE_S:
+            if time.monotonic() - heard > SILENCE_S:
                 raise
         else:
             if found.state != "running":
                 return found
             say(found.phase)
-        pause(POLL_S)
+        time.sleep(POLL_S)

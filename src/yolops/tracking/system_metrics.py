@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from yolops.tracking.batches import MAX_METRICS, Batch, MetricPoint
@@ -111,9 +112,9 @@ class SystemSampler:
                 MetricPoint(f"system/{name}", float(value), now_ms, step) for name, value in values.items()
             )
         while self._points:
-            batch = [self._points[index] for index in range(min(MAX_METRICS, len(self._points)))]
+            batch = tuple(islice(self._points, MAX_METRICS))
             try:
-                self._tracking.log_batch(self._run_id, Batch(metrics=tuple(batch)))
+                self._tracking.log_batch(self._run_id, Batch(metrics=batch))
             except Refused as error:
                 log.warning("system metrics are refused: %s", error)
             for _ in batch:

@@ -103,7 +103,7 @@ def latest_trial(rest: MlflowRest, to: str) -> Trial | None:
     return _trial(said["trial"]) if said["trial"] else None
 
 
-def begin_trial(rest: MlflowRest, to: str, backup: str = "") -> None:
+def begin_trial(rest: MlflowRest, to: str, backup: str) -> None:
     """Have the server try an upgrade on a backup; on the latest one, or a new one, if none is named.
 
     Raises:

@@ -19,7 +19,7 @@ SERVING = "_MLFLOW_IS_IN_SERVING_ENVIRONMENT"
 COLUMNS = ("image", "x1", "y1", "x2", "y2", "score", "class", "name")
 
 
-class YoloDetector(PythonModel):  # type: ignore[misc, unused-ignore]
+class YoloDetector(PythonModel):
     """Finds objects in pictures.
 
     The artifact `weights` is a checkpoint of ultralytics. It is loaded without executing anything in it.

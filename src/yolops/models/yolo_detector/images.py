@@ -29,7 +29,9 @@ def read_images(given: Any, *, may_open_files: bool = True) -> list[NDArray[np.u
     Raises:
         ValueError: something in it is no picture; says which.
     """
-    return [_read_one(item, f"image {index}", may_open_files) for index, item in enumerate(_listed(given))]
+    return [
+        _read_one(item, f"image {index}", may_open_files=may_open_files) for index, item in enumerate(_listed(given))
+    ]
 
 
 def _listed(given: Any) -> list[Any]:
@@ -43,11 +45,11 @@ def _listed(given: Any) -> list[Any]:
     return list(given) if isinstance(given, list | tuple) else [given]
 
 
-def _read_one(item: Any, where: str, may_open_files: bool) -> NDArray[np.uint8]:  # noqa: FBT001 - private
+def _read_one(item: Any, where: str, *, may_open_files: bool) -> NDArray[np.uint8]:
     if isinstance(item, np.ndarray) or (isinstance(item, list) and item and isinstance(item[0], list)):
         return _from_array(item, where)
     if isinstance(item, str | Path):
-        return _from_text(str(item), where, may_open_files)
+        return _from_text(str(item), where, may_open_files=may_open_files)
     if isinstance(item, bytes | bytearray | memoryview):
         return _from_file(io.BytesIO(bytes(item)), where)
     raise ValueError(f"{where}: a path, bytes, base64 text or an array was expected, not {type(item).__name__}")
@@ -69,7 +71,7 @@ def _from_array(given: Any, where: str) -> NDArray[np.uint8]:
     return np.ascontiguousarray(array[:, :, ::-1].astype(np.uint8))
 
 
-def _from_text(text: str, where: str, may_open_files: bool) -> NDArray[np.uint8]:  # noqa: FBT001 - private
+def _from_text(text: str, where: str, *, may_open_files: bool) -> NDArray[np.uint8]:
     if may_open_files and _is_file(text):
         return _from_file(text, where)
     try:

@@ -20,11 +20,8 @@ _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 _kept: list[Any] = []  # torch drops the operators when nothing refers to the library that declares them
 
 
-def ensure_torchvision() -> bool:
+def ensure_torchvision() -> None:
     """Import torchvision, repairing it where its compiled operators are missing.
-
-    Returns:
-        Whether the repair was needed.
 
     Raises:
         RuntimeError: torchvision cannot be imported for another reason.
@@ -35,14 +32,13 @@ def ensure_torchvision() -> bool:
         if MISSING_OPERATOR not in str(error):
             raise
     else:
-        return bool(_kept)
+        return
     _declare_operators()
     for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
         del sys.modules[name]
     extension: Any = importlib.import_module("torchvision.extension")
     extension._has_ops = lambda: True
     importlib.import_module("torchvision")
-    return True
 
 
 def nms(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch.Tensor:
