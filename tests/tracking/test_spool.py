@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from yolops.errors import YolopsError
-from yolops.tracking.spool import Progress, RunIntent, Spool, SpoolWriter
+from yolops.tracking.spool import MEMORY_LIMIT, Progress, RunIntent, Spool, SpoolWriter
 
 
 def test_records_come_back_in_order_with_the_offset_behind_each(spool: Spool) -> None:
@@ -39,7 +39,19 @@ def test_while_the_disk_refuses_records_wait_in_memory_and_are_written_later(spo
     spool.records_file.write_bytes(kept)
     writer.append({"kind": "tags", "time": 3})
     assert [record["time"] for _, record in spool.read(0, most=10)] == [1, 2, 3]
-    assert writer.lost == 0
+
+
+def test_a_memory_that_was_full_is_written_once_the_disk_accepts_again(spool: Spool) -> None:
+    writer = SpoolWriter(spool)
+    spool.records_file.unlink()
+    spool.records_file.mkdir()
+    for number in range(MEMORY_LIMIT + 1):
+        writer.append({"kind": "tags", "time": number})
+    spool.records_file.rmdir()
+    spool.records_file.touch()
+    writer.append({"kind": "tags", "time": -1})
+    said = [record["time"] for _, record in spool.read(0, most=MEMORY_LIMIT + 2)]
+    assert said == [*range(MEMORY_LIMIT), -1], "but for the one that found no room"
 
 
 def test_progress_is_read_back_and_is_empty_before_the_first(spool: Spool) -> None:

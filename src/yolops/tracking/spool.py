@@ -210,25 +210,23 @@ class Spool:
 class SpoolWriter:
     """Appends records. Never waits for the network and never raises: a full disk must not end a training.
 
-    While the disk refuses, records are kept in memory (100,000 at most) and written when it accepts again.
+    While the disk refuses, up to 100,000 records are kept in memory, and written when it accepts again.
     """
 
     def __init__(self, spool: Spool) -> None:
         self._path = spool.records_file
         self._waiting: deque[bytes] = deque()
         self._is_torn = True
-        self.lost = 0
 
     def append(self, record: Record) -> None:
         """Append one record."""
         if len(self._waiting) >= MEMORY_LIMIT:
-            self.lost += 1
-            return
-        self._waiting.append(json.dumps(record, separators=(",", ":")).encode() + b"\n")
-        self.flush()
+            self._flush()
+        if len(self._waiting) < MEMORY_LIMIT:
+            self._waiting.append(json.dumps(record, separators=(",", ":")).encode() + b"\n")
+            self._flush()
 
-    def flush(self) -> bool:
-        """Write what waits in memory; return whether all of it is in the file now."""
+    def _flush(self) -> None:
         try:
             if self._is_torn:
                 _cut_torn_line(self._path)
@@ -242,8 +240,6 @@ class SpoolWriter:
                     self._waiting.popleft()
         except OSError:
             self._is_torn = True
-            return False
-        return True
 
 
 def _cut_torn_line(path: Path) -> None:
