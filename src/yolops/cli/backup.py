@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from yolops.cli.group import group
-from yolops.cli.session import Json, Session, session_of
+from yolops.cli.session import Json, Session, opened
 from yolops.cli.wording import size_text
 from yolops.errors import YolopsError
 from yolops.findings import counted
@@ -33,8 +33,7 @@ def _create(context: typer.Context, as_json: Json = False) -> None:
     """Make a backup: runs, models, users, permissions, and which artifacts there are."""
     from yolops.tracking.backups import list_backups
 
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     rest = _server(session)
     list_backups(rest)  # says so where there are none
     made = made_backup(console, rest)
@@ -46,12 +45,12 @@ def _list(context: typer.Context, as_json: Json = False) -> None:
     from yolops.cli.console import table
     from yolops.tracking.backups import list_backups
 
-    session = session_of(context)
+    session, console = opened(context, as_json)
     backups = list_backups(_server(session))
     rows = [(one.id, one.state, one.why, str(one.counts or "-"), _size(one) if one.whole else "-") for one in backups]
     nothing = f"no backups yet; make one: {session.command_prefix()} backup create"
     shown = table("backup", "state", "why", "holds", "size", rows=rows) if rows else nothing
-    session.console(as_json=as_json).data([asdict(one) for one in backups], shown)
+    console.data([asdict(one) for one in backups], shown)
 
 
 def _restore(context: typer.Context, backup: Id, yes: Yes = False, as_json: Json = False) -> None:
@@ -59,8 +58,7 @@ def _restore(context: typer.Context, backup: Id, yes: Yes = False, as_json: Json
     from yolops.cli.questions import agrees
     from yolops.tracking.backups import begin_restore, count, find_backup
 
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     rest = _server(session)
     found = find_backup(rest, backup)
     if found.counts is None:
@@ -91,10 +89,10 @@ def _remove(context: typer.Context, backup: Id, as_json: Json = False) -> None:
     """Forget a backup; what is served stays as it is."""
     from yolops.tracking.backups import find_backup, remove_backup
 
-    session = session_of(context)
+    session, console = opened(context, as_json)
     rest = _server(session)
     remove_backup(rest, find_backup(rest, backup).id)
-    session.console(as_json=as_json).data({"removed": backup}, f"removed {backup}")
+    console.data({"removed": backup}, f"removed {backup}")
 
 
 def _server(session: Session) -> MlflowRest:

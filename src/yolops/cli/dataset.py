@@ -14,7 +14,7 @@ from yolops.cli.dataset_show import show
 from yolops.cli.dataset_split import split
 from yolops.cli.dataset_stats import stats
 from yolops.cli.group import group
-from yolops.cli.session import Json, session_of
+from yolops.cli.session import Json, opened
 from yolops.datasets.formats import Source, Target
 
 
@@ -50,8 +50,7 @@ def _sample(
     """Generate a small dataset that a detector learns in seconds: circles, squares and triangles."""
     from yolops.datasets.sample import write_sample
 
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     with console.working("drawing images ..."):
         data = write_sample(target or session.workspace.root / "shapes", images=images, seed=seed)
     console.data({"data": str(data)}, str(data))
@@ -70,7 +69,7 @@ def _convert(
     """Convert annotations of other tools to YOLO format, or YOLO to theirs; the images stay as they are."""
     from yolops.datasets.convert import convert
 
-    console = session_of(context).console(as_json=as_json)
+    _, console = opened(context, as_json)
     with console.working("converting annotations ..."):
         result = convert(source, target, source_format=source_format, to=to)
     console.findings(result.findings)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from yolops.cli.session import Json, session_of
+from yolops.cli.session import Json, opened
 from yolops.errors import UsageError, YolopsError
 from yolops.findings import counted
 
@@ -46,7 +46,7 @@ def check(
     if fix and not dry_run:
         refuse_occupied(fix.absolute())
     level = Level.QUICK if quick else Level.DEEP if deep else Level.DEFAULT
-    console = session_of(context).console(as_json=as_json)
+    _, console = opened(context, as_json)
     try:
         dataset = read_dataset(data)
     except DescriptionError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from yolops.cli.session import Json, Session, session_of
+from yolops.cli.session import Json, Session, opened
 from yolops.errors import UsageError
 from yolops.findings import counted
 
@@ -39,8 +39,7 @@ def get(
 
     if sha256 and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
         raise UsageError(f"--sha256 {sha256}: not a SHA-256", "give its 64 hexadecimal digits")
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     refuse_occupied(target.absolute())
     address = source
     if source.startswith(PREFIX):

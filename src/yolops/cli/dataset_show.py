@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from yolops.cli.session import Json, session_of
+from yolops.cli.session import Json, opened
 from yolops.errors import UsageError, YolopsError
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -32,7 +32,7 @@ def show(
 
     if out.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--out {out}: neither a JPEG nor a PNG", f"end it with {' or '.join(SUFFIXES)}")
-    console = session_of(context).console(as_json=as_json)
+    _, console = opened(context, as_json)
     dataset = read_dataset(data, needs=("train",))
     if any(str(out.resolve()) in members.names for members in dataset.splits.values()):
         raise YolopsError(f"--out {out}: an image of the dataset", "give another file")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from yolops.cli.session import Json, session_of
+from yolops.cli.session import Json, opened
 from yolops.errors import UsageError
 from yolops.findings import counted
 
@@ -34,7 +34,7 @@ def split(
     from yolops.datasets.split import check_target, plan_split, write_split
 
     shares = _numbers(ratios)
-    console = session_of(context).console(as_json=as_json)
+    _, console = opened(context, as_json)
     dataset = read_dataset(data, needs=("train",))
     check_target(target, dataset)
     with console.progress("reading images") as progress:

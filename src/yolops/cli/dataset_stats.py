@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from yolops.cli.session import Json, session_of
+from yolops.cli.session import Json, opened
 from yolops.findings import counted
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def stats(
     from yolops.datasets.images import Level
     from yolops.datasets.stats import stats_of
 
-    console = session_of(context).console(as_json=as_json)
+    _, console = opened(context, as_json)
     dataset = read_dataset(data, needs=("train",))
     with console.progress("reading images") as progress:
         result = stats_of(dataset, progress, level=Level.QUICK if quick else Level.DEFAULT)

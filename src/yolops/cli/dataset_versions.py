@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from yolops.cli.dataset_named import CACHE, S3, located, name_of, store_of
-from yolops.cli.session import Json, Session, session_of
+from yolops.cli.session import Json, Session, opened
 from yolops.cli.wording import minute, size_text
 from yolops.errors import YolopsError
 from yolops.findings import counted
@@ -36,8 +36,7 @@ def push_version(
     from yolops.datasets.versions.catalogue import SHOWN_CHARACTERS, check_name
     from yolops.datasets.versions.push import push
 
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     name = check_name(name) if name else name_of(data)
     dataset, report = checked_dataset(session, console, data)
     store = store_of(session)
@@ -70,8 +69,7 @@ def pull_version(
     from yolops.datasets.versions.pull import pull, pull_plain
     from yolops.datasets.versions.store import AbsentError
 
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     store, name, version = located(session, dataset)
     directory = (target or Path(name)).absolute()
     try:
@@ -101,8 +99,7 @@ def list_versions(context: typer.Context, name: Name = "", as_json: Json = False
     from yolops.datasets.fingerprint import digest
     from yolops.datasets.versions.catalogue import dataset_names, is_plain, versions
 
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     store = store_of(session)
     names = [name] if name else dataset_names(store)
     with console.working("reading manifests ..."):
@@ -143,8 +140,7 @@ def prune_versions(
     from yolops.datasets.versions.catalogue import dataset_names
     from yolops.datasets.versions.prune import plan_pruning, prune
 
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     store = store_of(session)
     older = None if older_than is None else timedelta(days=older_than)
     now = datetime.now(UTC)

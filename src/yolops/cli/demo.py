@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from yolops.cli.session import Json, session_of
+from yolops.cli.session import Json, opened
 
 MODEL_NAME = "shapes"
 # What it takes to learn three shapes from nothing on two processor cores: many small steps, no augmentation.
@@ -32,8 +32,7 @@ def demo(context: typer.Context, as_json: Json = False) -> None:
     from yolops.datasets.sample import write_sample
     from yolops.training.run_directory import TrainRequest
 
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     data = write_sample(session.workspace.root / MODEL_NAME)
     console.note(f"a sample dataset of circles, squares and triangles: {data.parent}")
     request = TrainRequest(

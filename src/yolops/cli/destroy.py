@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from yolops.cli.session import Json, Session, session_of
+from yolops.cli.session import Json, Session, opened
 from yolops.cli.wording import size_text
 from yolops.errors import YolopsError
 from yolops.findings import counted, errors
@@ -34,8 +34,7 @@ def destroy(
     """Destroy the platform in AWS, then list what is left. Exit code 1 if something is."""
     from yolops.cli.deployment import deployment_of
 
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     settings = session.settings()
     if settings is None:
         raise YolopsError(

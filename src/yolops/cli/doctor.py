@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from yolops.cli.session import Json, commands_of, session_of
+from yolops.cli.session import Json, commands_of, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,8 +27,7 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
     from yolops.diagnosis.check import Verdict
     from yolops.diagnosis.run import run
 
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     mode, tasks = tasks_of(session)
     with console.progress("checks") as tell:
         outcomes = run(tasks, tell)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from yolops.cli.session import Json, session_of
+from yolops.cli.session import Json, opened
 
 
 def down(context: typer.Context, as_json: Json = False) -> None:
     """End MLflow for this workspace. Its runs and artifacts stay. A platform in AWS keeps running."""
     from yolops.platform.local import LocalPlatform
 
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     settings = session.settings()
     if settings is not None:
         console.data(

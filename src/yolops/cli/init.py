@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from yolops.cli.session import Json, Session, session_of
+from yolops.cli.session import Json, Session, opened
 from yolops.errors import UsageError, YolopsError
 from yolops.platform.outputs import Mode
 
@@ -52,8 +52,7 @@ def init(
     from yolops.cli.questions import can_ask
     from yolops.platform.scaffold import Choices
 
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     exists = session.workspace.settings_file.is_file()
     asks = can_ask() and not (yes or exists)
     options = {"mode": mode, "project": project, "region": region, "key_pair": key_pair, "allowed_cidrs": allowed_cidr}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from yolops.cli.group import group
-from yolops.cli.session import Json, Session, session_of
+from yolops.cli.session import Json, Session, opened
 from yolops.cli.wording import brief, minute
 from yolops.errors import YolopsError
 
@@ -36,19 +36,18 @@ def _list(context: typer.Context, most: Most = 20, as_json: Json = False) -> Non
     """List the newest training jobs of this platform."""
     from yolops.cli.console import table
 
-    session = session_of(context)
+    session, console = opened(context, as_json)
     jobs = _jobs(session).newest(most)
     rows = [(job.name, _status(job), brief(job.created), _took(job), job.instance_type, _spot(job)) for job in jobs]
     shown = table("job", "status", "started", "took", "instance", "spot", rows=rows) if rows else "no training jobs yet"
-    session.console(as_json=as_json).data([job.as_dict() for job in jobs], shown)
+    console.data([job.as_dict() for job in jobs], shown)
 
 
 def _show(context: typer.Context, job: Name, as_json: Json = False) -> None:
     """Show one training job: its stages, what it ran on, what is billed, and why it failed if it did."""
     from yolops.cli.console import table
 
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     found = _jobs(session).find(job)
     cost = _tell_run(session, console, found)
     about = [
@@ -84,11 +83,10 @@ def _logs(
     as_json: Json = False,
 ) -> None:
     """Print what a training job has printed, over all of its instances."""
-    session = session_of(context)
+    session, console = opened(context, as_json)
     jobs = _jobs(session)
     found = jobs.find(job)
     log = jobs.log(found)
-    console = session.console(as_json=as_json)
     if console.as_json:
         console.data([{"time": line.time, "text": line.text} for line in log.read()])
         return
@@ -106,7 +104,7 @@ def _stop(context: typer.Context, job: Name, as_json: Json = False) -> None:
     """Ask a training job, or a whole search in SageMaker, to end. A job has two minutes to write down what it has."""
     from yolops.training.sagemaker_tuning import SageMakerTunings
 
-    session = session_of(context)
+    session, console = opened(context, as_json)
     jobs, tunings = _jobs(session), SageMakerTunings(*_place(session))
     found: Job | Tuning
     try:
@@ -121,7 +119,7 @@ def _stop(context: typer.Context, job: Name, as_json: Json = False) -> None:
         text = f"{found.name} is being stopped; see it end: {session.command_prefix()} {again} {found.name}"
     else:
         text = f"{found.name} has ended already ({found.status})"
-    session.console(as_json=as_json).data({"job": found.name, "was": found.status, "stopping": found.lives}, text)
+    console.data({"job": found.name, "was": found.status, "stopping": found.lives}, text)
 
 
 def _cost(context: typer.Context, most: Most = 100, as_json: Json = False) -> None:
@@ -129,7 +127,7 @@ def _cost(context: typer.Context, most: Most = 100, as_json: Json = False) -> No
     from yolops.cli.console import table
     from yolops.cli.job_following import price_of
 
-    session = session_of(context)
+    session, console = opened(context, as_json)
     jobs = [job for job in _jobs(session).newest(most) if job.billed_seconds is not None]
     rows = [
         (job.name, job.instance_type, _spot(job), job.seconds or 0, job.billed_seconds or 0, _percent(job.saving))
@@ -150,7 +148,7 @@ def _cost(context: typer.Context, most: Most = 100, as_json: Json = False) -> No
         for name, seconds in sums.items()
     ]
     value = {"jobs": [job.as_dict() for job in jobs], "billed_seconds": sums, "usd": dollars}
-    session.console(as_json=as_json).data(value, shown, *totals)
+    console.data(value, shown, *totals)
 
 
 def _tell_run(session: Session, console: Console, job: Job) -> float | None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from yolops.cli.group import group
-from yolops.cli.session import Json, session_of
+from yolops.cli.session import Json, opened
 from yolops.cli.wording import minute
 
 
@@ -22,7 +22,7 @@ def _list(context: typer.Context, as_json: Json = False) -> None:
     from yolops.cli.console import table
     from yolops.models.registry import list_models
 
-    session = session_of(context)
+    session, console = opened(context, as_json)
     models = list_models(session.mlflow())
     rows = [
         (
@@ -35,7 +35,7 @@ def _list(context: typer.Context, as_json: Json = False) -> None:
     ]
     nothing = f"no models yet; register one: {session.command_prefix()} train data.yaml --register-as NAME"
     shown = table("name", "latest", "aliases", "updated", rows=rows) if rows else nothing
-    session.console(as_json=as_json).data([asdict(model) for model in models], shown)
+    console.data([asdict(model) for model in models], shown)
 
 
 def _show(
@@ -47,7 +47,7 @@ def _show(
     from yolops.cli.console import table
     from yolops.models.registry import list_versions
 
-    session = session_of(context)
+    session, console = opened(context, as_json)
     versions = list_versions(session.mlflow(), name)
     rows = [
         (
@@ -61,7 +61,7 @@ def _show(
     ]
     ranked = sorted(versions, key=lambda version: ("champion" not in version.aliases, not version.aliases))
     best_known = ranked[0] if ranked else None
-    session.console(as_json=as_json).data(
+    console.data(
         [version.as_dict() for version in versions],
         table("version", "aliases", "mAP50", "mAP50-95", "created", "run", rows=rows),
         f'\nload it: mlflow.pyfunc.load_model("{best_known.uri}")' if best_known else "\nit has no version yet",

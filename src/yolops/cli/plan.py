@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from yolops.cli.session import Json, session_of
+from yolops.cli.session import Json, opened
 
 
 def plan(context: typer.Context, as_json: Json = False) -> None:
     """Show what `yolops up` would change in AWS, with what is destroyed on top. Changes nothing."""
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     settings = session.settings()
     if settings is None:
         start = f"{session.command_prefix()} up"

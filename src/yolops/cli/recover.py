@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from yolops.cli.session import Json, session_of
+from yolops.cli.session import Json, opened
 from yolops.errors import YolopsError
 from yolops.findings import counted
 
@@ -26,8 +26,7 @@ def recover(
     """After a killed apply: take its lock, and import what it created."""
     from yolops.cli.deployment import deployment_of
 
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     settings = session.settings()
     if settings is None:
         raise YolopsError(f"{session.workspace.root}: a local platform has nothing to recover", "yolops up")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from yolops.cli.group import group
-from yolops.cli.session import Json, Session, session_of
+from yolops.cli.session import Json, Session, opened
 from yolops.platform.outputs import Mode
 from yolops.rehearsal.instance_mode import InstanceMode
 
@@ -61,8 +61,7 @@ def _start(context: typer.Context, as_json: Json = False, instances: Instances =
     """Start the simulated AWS for this workspace, unless it runs already."""
     from yolops.rehearsal.environment import environment
 
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     url = _started(session, console, instances)
     variables = environment(url)
     console.data(
@@ -76,8 +75,7 @@ def _start(context: typer.Context, as_json: Json = False, instances: Instances =
 
 def _status(context: typer.Context, as_json: Json = False) -> None:
     """Show what there is in the simulated AWS, and what was asked of it in vain. Exit code 1 if it does not run."""
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     seen = _rehearsal(session).status()
     console.data(asdict(seen), *_tables(seen))
     if not seen.running:
@@ -94,27 +92,25 @@ def _interrupt(
     as_json: Json = False,
 ) -> None:
     """Take the spot instance of a training job away; the job goes on with another one."""
-    session = session_of(context)
+    session, console = opened(context, as_json)
     _rehearsal(session).interrupt(job, grace)
-    session.console(as_json=as_json).data(
-        {"job": job, "grace_s": grace}, f"{job}: SIGTERM now, SIGKILL in {grace:g} s, then another instance"
-    )
+    console.data({"job": job, "grace_s": grace}, f"{job}: SIGTERM now, SIGKILL in {grace:g} s, then another instance")
 
 
 def _stop(context: typer.Context, as_json: Json = False) -> None:
     """End the simulated AWS and everything it started; what it holds stays."""
-    session = session_of(context)
+    session, console = opened(context, as_json)
     ended = _rehearsal(session).stop()
     text = "The rehearsal has ended; what it holds stays." if ended else "The rehearsal was not running."
-    session.console(as_json=as_json).data({"ended": ended}, text)
+    console.data({"ended": ended}, text)
 
 
 def _reset(context: typer.Context, as_json: Json = False) -> None:
     """End the simulated AWS and delete everything in it."""
-    session = session_of(context)
+    session, console = opened(context, as_json)
     deleted = _rehearsal(session).reset()
     text = "The rehearsal has ended, and everything in it is deleted." if deleted else "There was no rehearsal."
-    session.console(as_json=as_json).data({"deleted": deleted}, text)
+    console.data({"deleted": deleted}, text)
 
 
 def _rehearsal(session: Session, console: Console | None = None) -> Rehearsal:

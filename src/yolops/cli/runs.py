@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from yolops.cli.group import group
-from yolops.cli.session import Json, session_of
+from yolops.cli.session import Json, opened
 from yolops.cli.wording import brief
 from yolops.errors import YolopsError
 from yolops.findings import counted
@@ -31,7 +31,7 @@ def _list(
     from yolops.cli.console import table
     from yolops.tracking.runs import list_runs
 
-    session = session_of(context)
+    session, console = opened(context, as_json)
     runs = list_runs(session.mlflow(), experiment=experiment, most=most)
     rows = [
         (
@@ -48,7 +48,7 @@ def _list(
     columns = ("name", "experiment", "status", "started", "took", "mAP50", "mAP50-95", "id")
     nothing = f"no runs yet; train one: {session.command_prefix()} train data.yaml"
     shown = table(*columns, rows=rows) if rows else nothing
-    session.console(as_json=as_json).data([asdict(run) for run in runs], shown)
+    console.data([asdict(run) for run in runs], shown)
 
 
 def _show(
@@ -60,7 +60,7 @@ def _show(
     from yolops.cli.console import table
     from yolops.tracking.runs import find_run
 
-    session = session_of(context)
+    session, console = opened(context, as_json)
     found = find_run(session.mlflow(), run)
     what = [
         ("run", f"{found.name} ({found.run_id})"),
@@ -71,9 +71,7 @@ def _show(
         *((title, found.tags[name]) for title, name in _TAGS.items() if found.tags.get(name)),
     ]
     metrics = [(name, value) for name, value in sorted(found.metrics.items()) if not name.startswith("system/")]
-    session.console(as_json=as_json).data(
-        asdict(found), table("", "", rows=what), "", table("metric", "last value", rows=metrics)
-    )
+    console.data(asdict(found), table("", "", rows=what), "", table("metric", "last value", rows=metrics))
 
 
 _TAGS = {
@@ -90,8 +88,7 @@ def _sync(context: typer.Context, as_json: Json = False) -> None:
     from yolops.training.run_directory import RUNS, all_spools
     from yolops.training.sending import send_what_waits, wait_until_delivered
 
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     access = session.access(session.enter(session.outputs(), console))
     senders = send_what_waits(all_spools(session.workspace.root / RUNS), access)
     with console.working(f"sending {counted(len(senders), 'run')} ..."):

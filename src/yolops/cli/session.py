@@ -197,15 +197,15 @@ class Session:
         return command.sub(lambda found: f"{outside if found[1] == 'rehearsal' else inside} ", hint)
 
 
+def opened(context: typer.Context, as_json: bool) -> tuple[Session, Console]:
+    """Return the session of a running command, and what it prints with."""
+    session = context.obj
+    if not isinstance(session, Session):
+        raise TypeError("the command was started without its session")
+    return session, session.console(as_json=as_json)
+
+
 def commands_of(context: typer.Context) -> list[str]:
     """Return the names of all commands."""
     root = context.find_root()
     return root.command.list_commands(root) if isinstance(root.command, TyperGroup) else []
-
-
-def session_of(context: typer.Context) -> Session:
-    """Return the session of a running command."""
-    session = context.obj
-    if not isinstance(session, Session):
-        raise TypeError("the command was started without its session")
-    return session

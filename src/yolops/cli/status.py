@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from yolops.cli.session import Json, Session, session_of
+from yolops.cli.session import Json, Session, opened
 from yolops.cli.wording import minute, size_text
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ NOT_HERE = "can be seen only where the platform was applied"
 
 def status(context: typer.Context, as_json: Json = False) -> None:
     """Show whether MLflow runs, where, and how much it keeps. Exit code 1 if it does not answer."""
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     if named := session.named_server():
         _elsewhere(session, named, console)
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from yolops.cli import training_options as options
-from yolops.cli.session import Json, session_of
+from yolops.cli.session import Json, opened
 from yolops.cli.training_options import Where
 from yolops.errors import UsageError
 
@@ -62,8 +62,8 @@ def train(
     named = {"epochs": epochs, "imgsz": imgsz, "batch": whole_batch, "device": device, "seed": seed}
     arguments = parse_arguments(context.args) | {key: value for key, value in named.items() if value is not None}
     resume = {"True": "last", "False": ""}.get(word := str(arguments.pop("resume", resume)), word)
-    session = options.heard(session_of(context), arguments)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
+    session = options.heard(session, arguments)
     if on is Where.HERE:
         options.refuse(context, JOB_OPTIONS, "is about a training job", "add --on sagemaker, or leave it out")
     if not register_as:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from yolops.cli import training_options as options
-from yolops.cli.session import Json, Session, session_of
+from yolops.cli.session import Json, Session, opened
 from yolops.cli.training_options import Where
 from yolops.cli.tune_display import MOST_ARGUMENTS, found_lines, train_line
 from yolops.errors import UsageError, YolopsError
@@ -64,8 +64,8 @@ def tune(
     if resume:
         _refuse_beside_resume(context)
     arguments = parse_arguments(context.args)
-    session = options.heard(session_of(context), arguments)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
+    session = options.heard(session, arguments)
     if on is Where.HERE:
         options.refuse(context, JOB_OPTIONS, "is about jobs in SageMaker", "add --on sagemaker, or leave it out")
     if resume and on is Where.SAGEMAKER:

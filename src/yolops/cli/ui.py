@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from yolops.cli.session import Json, Session, session_of
+from yolops.cli.session import Json, Session, opened
 from yolops.platform.outputs import Mode
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ def ui(
     """Open MLflow in a browser, and start it before if need be."""
     import webbrowser
 
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     outputs = session.connect(console)
     who = _login(session, outputs)
     console.data({"ui_url": outputs.page(), "username": who or None}, outputs.page())

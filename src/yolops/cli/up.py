@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from yolops.cli.session import Json, Session, session_of
+from yolops.cli.session import Json, Session, opened
 from yolops.errors import UsageError, YolopsError
 from yolops.findings import counted
 
@@ -33,8 +33,7 @@ def up(
     as_json: Json = False,
 ) -> None:
     """Start the platform of this workspace; in AWS: show the plan, ask, apply it."""
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     settings = session.settings()
     if settings is None:
         _up_here(session, console, port)

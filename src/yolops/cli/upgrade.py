@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from yolops.cli.session import Json, Session, session_of
+from yolops.cli.session import Json, Session, opened
 from yolops.errors import UsageError, YolopsError
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ def upgrade(
     from yolops.cli.backup import made_backup
     from yolops.tracking.upgrades import end_upgrade
 
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     if backup and not rehearse:
         raise UsageError("--backup: an upgrade is tried on a backup of its own", "leave it out, or add --rehearse")
     settings, rest, present = _platform(session, to, rehearse=rehearse)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from yolops.cli.group import group
-from yolops.cli.session import Json, Session, session_of
+from yolops.cli.session import Json, Session, opened
 from yolops.errors import UsageError, YolopsError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _list(context: typer.Context, as_json: Json = False) -> None:
     from yolops.cli.console import table
     from yolops.tracking.users import list_users
 
-    session = session_of(context)
+    session, console = opened(context, as_json)
     rest, _ = _server(session)
     users = list_users(rest)
     rows = [
@@ -57,7 +57,7 @@ def _list(context: typer.Context, as_json: Json = False) -> None:
         )
         for user in users
     ]
-    session.console(as_json=as_json).data([asdict(user) for user in users], table("user", "admin", "may", rows=rows))
+    console.data([asdict(user) for user in users], table("user", "admin", "may", rows=rows))
 
 
 def _add(
@@ -70,8 +70,7 @@ def _add(
     """Let somebody log in; prints the password once, and what they must set."""
     from yolops.tracking.users import add_user
 
-    session = session_of(context)
-    console = session.console(as_json=as_json)
+    session, console = opened(context, as_json)
     rest, outputs = _server(session)
     password = _new_password(from_stdin)
     add_user(rest, name, password, admin=admin)
@@ -87,26 +86,26 @@ def _remove(context: typer.Context, name: Name, as_json: Json = False) -> None:
     """Let somebody in no more; what they made stays."""
     from yolops.tracking.users import remove_user, who_asks
 
-    session = session_of(context)
+    session, console = opened(context, as_json)
     rest, outputs = _server(session)
     if name == who_asks(rest).name:
         raise YolopsError(f"you are {name} yourself", "another administrator can remove you")
     _spare_the_administrator(outputs, name)
     remove_user(rest, name)
-    session.console(as_json=as_json).data({"removed": name}, f"{name} cannot log in any more")
+    console.data({"removed": name}, f"{name} cannot log in any more")
 
 
 def _password(context: typer.Context, name: Name, from_stdin: FromStdin = False, as_json: Json = False) -> None:
     """Give somebody, or yourself, a new password."""
     from yolops.tracking.users import set_password
 
-    session = session_of(context)
+    session, console = opened(context, as_json)
     rest, outputs = _server(session)
     _spare_the_administrator(outputs, name)
     password = _new_password(from_stdin)
     set_password(rest, name, password)
     said = _environment(session, outputs, name, "" if from_stdin else password)
-    session.console(as_json=as_json).data({"username": name, "environment": said}, *_exports(said))
+    console.data({"username": name, "environment": said}, *_exports(said))
 
 
 def _grant(
@@ -124,11 +123,11 @@ def _grant(
     """Let somebody read, edit (also train into) or manage (also delete) an experiment, a model, or all of them."""
     from yolops.tracking.users import grant
 
-    session = session_of(context)
+    session, console = opened(context, as_json)
     rest, _ = _server(session)
     things = _things(rest, experiment, model, everything=everything)
     grant(rest, name, permission, things)
-    session.console(as_json=as_json).data(
+    console.data(
         {"username": name, "permission": permission, "for": list(map(str, things))},
         f"{name} may {permission} {', '.join(map(str, things))}",
     )
@@ -145,10 +144,10 @@ def _revoke(
     """Take a permission away."""
     from yolops.tracking.users import revoke
 
-    session = session_of(context)
+    session, console = opened(context, as_json)
     rest, _ = _server(session)
     taken = revoke(rest, name, _things(rest, experiment, model, everything=everything))
-    session.console(as_json=as_json).data(
+    console.data(
         {"username": name, "revoked": list(map(str, taken))},
         f"{name} has no permission of their own any more for {', '.join(map(str, taken))}",
     )
