@@ -29,6 +29,7 @@ def create_app() -> Any:
         login,
         permissions,
         refusals,
+        request_bodies,
         short_way,
         trial_routes,
         upgrade_routes,
@@ -56,6 +57,7 @@ def create_app() -> Any:
         handlers.message_to_json = answers.quickly(handlers.message_to_json)
     application = with_users(flask_app)
     refusals.install(application, flask_app)
+    request_bodies.install(flask_app)
     backups = backup_routes.install(flask_app, settings)
     trial_routes.install(flask_app, settings, backups)
     if is_compared:
