@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import sqlalchemy
 import yaml
+from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from tests.rehearsal.conftest import Aws, wait_for
@@ -25,6 +26,7 @@ from yolops.rehearsal.certificates import Authority
 from yolops.rehearsal.instance_mode import InstanceMode
 from yolops.rehearsal.mariadb import Database, MariaDb, is_installed
 from yolops.rehearsal.rehearsal import Rehearsal
+from yolops_server.connection import QuietConnection
 
 SOURCE = Path(__file__).resolve().parents[2] / "terraform" / "modules" / "custom" / "server"
 PORT, LOG_GROUP, BUCKET = 5000, "/cells/mlflow", "cells-of-the-test"
@@ -151,6 +153,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         f"mysql+pymysql://mlflow:password@127.0.0.1:{server.port}/?charset=utf8mb4&ssl_ca={authority.root}",
         pool_pre_ping=True,
     )
+    # As the server makes them (login.py).
+    event.listen(made, "do_connect", lambda _, __, arguments, options: QuietConnection(*arguments, **options))
     yield made
     made.dispose()
     server.delete()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,69 @@ def test_two_servers_that_start_together_make_them_once(engine: Engine) -> None:
     for thread in threads:
         thread.join()
     assert made == ["together"]
+
+
+# Holds the lock, and works on once it is told to.
+HOLD = """
+import os
+import sqlalchemy
+from sqlalchemy import event, text
+from yolops_server.connection import QuietConnection
+from yolops_server.database import alone
+
+engine = sqlalchemy.create_engine(os.environ["DATABASE"])
+event.listen(engine, "do_connect", lambda _, __, arguments, options: QuietConnection(*arguments, **options))
+with alone(engine, "held", silence_s=4) as connection:
+    print("held", flush=True)
+    input()
+    connection.execute(text("CREATE DATABASE by_whoever_lost_the_lock"))
+"""
+
+
+@pytest.fixture
+def holder(engine: Engine) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the lock `held`."""
+    place = engine.url.render_as_string(hide_password=False)
+    started = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", HOLD],
+        env={**os.environ, "PYTHONPATH": str(SOURCE), "DATABASE": place},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with started:
+        assert started.stdout is not None
+        assert started.stdout.readline() == "held\n"
+        yield started
+        started.kill()
+
+
+def test_a_lock_is_held_for_as_long_as_its_process_lives(engine: Engine, holder: subprocess.Popen[str]) -> None:
+    with pytest.raises(TimeoutError, match="held"), alone(engine, "held", patience_s=6):
+        pass
+    holder.communicate("\n", timeout=30)
+    assert holder.returncode == 0
+    with alone(engine, "held", patience_s=0) as connection:
+        connection.execute(text("DROP DATABASE by_whoever_lost_the_lock"))
+
+
+def test_the_lock_of_a_machine_that_fell_silent_is_free_soon_and_that_one_does_no_more(
+    engine: Engine, holder: subprocess.Popen[str]
+) -> None:
+    # Its kernel still acknowledges what comes, so nothing but the silence tells.
+    holder.send_signal(signal.SIGSTOP)
+    with alone(engine, "held", patience_s=20) as connection:
+        holder.send_signal(signal.SIGCONT)
+        holder.communicate("\n", timeout=30)
+        assert holder.returncode == 1
+        made = connection.execute(text("SHOW DATABASES LIKE 'by_whoever%'")).scalars().all()
+    assert made == []
+
+
+def test_a_lock_is_lost_after_a_minute_of_silence(engine: Engine) -> None:
+    with alone(engine) as connection:
+        assert connection.execute(text("SELECT @@wait_timeout")).scalar() == 60
 
 
 IMPORTED = """

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from sqlalchemy import text
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from yolops_server.settings import Settings
 
 LOCK, LOCK_PATIENCE_S = "yolops-mlflow-tables", 600
+# A machine that vanishes closes no connection, and its locks stay with those. MySQL waits eight hours for a word
+# (wait_timeout), and Linux two for the machine (tcp_keepalive_time, which RDS lets nobody change).
+SILENCE_S = 60
 MARK = "yolops_unfinished"
 # Where Alembic keeps the revision of each part of MLflow.
 VERSION_TABLES = {"runs": "alembic_version", "users": "alembic_version_auth"}
@@ -61,25 +64,33 @@ def engine_of(settings: Settings) -> Engine:
 
 
 @contextmanager
-def alone(engine: Engine, lock: str = LOCK, patience_s: int = LOCK_PATIENCE_S) -> Iterator[Connection]:
+def alone(
+    engine: Engine, lock: str = LOCK, patience_s: int = LOCK_PATIENCE_S, silence_s: int = SILENCE_S
+) -> Iterator[Connection]:
     """Hold a lock that one process of the platform can have at a time.
 
     Args:
         engine: leads to the database, whatever the schema.
         lock: its name; that of the tables unless said otherwise.
         patience_s: how long to wait for it, in seconds.
+        silence_s: how many seconds after its last word a machine that vanished has lost it.
+
+    Yields:
+        The connection that the lock is bound to: it fails once the lock is lost.
 
     Raises:
         TimeoutError: another process has it.
     """
     with engine.connect() as connection:
-        got = connection.execute(text("SELECT GET_LOCK(:name, :wait)"), {"name": lock, "wait": patience_s})
-        if got.scalar() != 1:
-            raise TimeoutError(f"another process holds the lock {lock}, also after {patience_s} s: try again later")
-        try:
-            yield connection
-        finally:
-            connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": lock})
+        plain: Any = connection.connection.driver_connection
+        with plain.ended_when_silent(silence_s):
+            got = connection.execute(text("SELECT GET_LOCK(:name, :wait)"), {"name": lock, "wait": patience_s})
+            if got.scalar() != 1:
+                raise TimeoutError(f"another process holds the lock {lock}, also after {patience_s} s: try again later")
+            try:
+                yield connection
+            finally:
+                connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": lock})
 
 
 def make_ready(connection: Connection, tables: Tables) -> str:

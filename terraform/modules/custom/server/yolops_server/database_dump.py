@@ -26,7 +26,7 @@ MODULUS = 1 << 256
 SESSION = (
     "SET time_zone = '+00:00'",
     # A line waits while a part of the upload is sent, and a busy S3 asks for patience.
-    "SET net_write_timeout = 600, net_read_timeout = 600",
+    "SET net_write_timeout = 600, net_read_timeout = 600, wait_timeout = 600",
     # Experiment 0 is not the next free number, and no value is bent to fit.
     "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO,STRICT_ALL_TABLES'",
     "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from yolops_server.database import tables_in
+from yolops_server.database import SILENCE_S, tables_in
 from yolops_server.database_dump import columns_of, content_of, raw_connection, table_names
 from yolops_server.table_swap import run
 
@@ -49,6 +49,8 @@ def copy(connection: Connection, old: str, new: str, say: Callable[[str], object
     # Tables come by name, not with what they refer to first; experiment 0 is not the next free number.
     run(connection, "SET foreign_key_checks = 0, unique_checks = 0")
     run(connection, "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO,STRICT_ALL_TABLES'")
+    # What a machine that vanished has left open keeps tables from being moved.
+    run(connection, f"SET wait_timeout = {SILENCE_S}")
     run(connection, f"USE `{new}`")
     for table in tables_in(connection, old):
         say(f"copying table {table}")

@@ -145,13 +145,9 @@ def _latest(platform: Platform) -> dict[str, Any] | None:
 def _migrate(python: Path, place: Path, say: Say) -> dict[str, list[str]]:
     """Have the other MLflow migrate; return its migrations, by part."""
     found: dict[str, Any] = {}
-    command = [str(python), "-m", "yolops_server.trial_migration", str(place / "run")]
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=trial_environment.end_with_parent,  # noqa: PLW1509 - this process has one thread
-    ) as child:
+    migration = (str(python), "-m", "yolops_server.trial_migration", str(place / "run"))
+    command = [*trial_environment.END_WITH_PARENT, *migration]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         try:
             for line in child.stdout or ():
                 said = json.loads(line)

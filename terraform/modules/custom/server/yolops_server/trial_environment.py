@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import signal
@@ -17,7 +16,8 @@ if TYPE_CHECKING:
     from yolops_server.settings import Settings
 
 PATIENCE_S = 1800.0
-PR_SET_PDEATHSIG = 1
+# Has what follows be killed when the process that has started it ends, however that does: setpriv(1), prctl(2).
+END_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 
 
 class NotInstalledError(Exception):
@@ -57,8 +57,7 @@ def make(settings: Settings, version: str, place: Path) -> Path:
         (*install, "--python", python, "--requirement", packages),
     ):
         done = subprocess.run(
-            [settings.uv, "--quiet", "--no-cache", *step],
-            preexec_fn=end_with_parent,
+            [*END_WITH_PARENT, settings.uv, "--quiet", "--no-cache", *step],
             # Packages are unpacked where they go to: /tmp may be memory.
             env={**os.environ, "TMPDIR": str(place)},
             check=False,
@@ -71,11 +70,6 @@ def make(settings: Settings, version: str, place: Path) -> Path:
             reason = KILLED if done.returncode == -signal.SIGKILL else " ".join(done.stderr.split())[-300:]
             raise NotInstalledError(f"MLflow {version} cannot be installed beside the one that serves: {reason}")
     return python
-
-
-def end_with_parent() -> None:
-    """Have this process be killed when the one that has started it ends, however that does: prctl(2)."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def size(place: Path) -> tuple[int, int]:
