@@ -57,6 +57,21 @@ def test_a_file_is_stored_listed_read_and_deleted(contract: Contract) -> None:
     assert contract.open(f"GET {PROXY}/artifacts", path=f"{place}/weights") == {}
 
 
+def test_a_file_that_is_not_there_is_missing_and_no_fault_of_the_server(contract: Contract) -> None:
+    run = contract.run()
+    place = run["artifact_uri"].removeprefix("mlflow-artifacts:/")
+    contract.open(f"POST {API}/registered-models/create", name=run["run_id"])
+    source = {"source": f"{run['artifact_uri']}/model", "run_id": run["run_id"]}
+    contract.open(f"POST {API}/model-versions/create", name=run["run_id"], **source)
+    for route, values in {
+        f"GET {FILE}": {"artifact_path": f"{place}/best.pt"},
+        "GET /get-artifact": {"run_id": run["run_id"], "path": "best.pt"},
+        "GET /model-versions/get-artifact": {"name": run["run_id"], "version": "1", "path": "best.pt"},
+    }.items():
+        answer = contract.ask(route, values)
+        assert (answer.status, answer.json["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST"), f"{route}: {answer}"
+
+
 def test_a_file_of_a_registered_model_is_read_from_its_run(contract: Contract) -> None:
     run = contract.run()
     place = run["artifact_uri"].removeprefix("mlflow-artifacts:/")

@@ -27,6 +27,7 @@ def create_app() -> Any:
         answers,
         backup_routes,
         login,
+        missing_artifacts,
         permissions,
         refusals,
         request_bodies,
@@ -58,6 +59,7 @@ def create_app() -> Any:
     application = with_users(flask_app)
     refusals.install(application, flask_app)
     request_bodies.install(flask_app)
+    missing_artifacts.install()
     backups = backup_routes.install(flask_app, settings)
     trial_routes.install(flask_app, settings, backups)
     if is_compared:

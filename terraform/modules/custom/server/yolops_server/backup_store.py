@@ -143,7 +143,7 @@ class BackupStore:
         try:
             found = self._client.get_object(**place)
         except self._client.exceptions.ClientError:
-            # S3 need not say "not there": to a role that may list some prefixes only it says "forbidden".
+            # S3 need not say "not there": to a role that may list some prefixes only it may say "forbidden".
             if not self.has(backup, name):
                 return None
             found = self._client.get_object(**place)  # it may have come just now

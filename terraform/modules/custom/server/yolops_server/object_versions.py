@@ -67,7 +67,7 @@ def make_current(client: Any, bucket: str, version: Version) -> bool:
         # In parts where it is larger than the 5 GB that S3 copies at once.
         client.copy(source, bucket, version.key)
     except client.exceptions.ClientError:
-        # S3 need not say "not there": to a role that may list some prefixes only it says "forbidden".
+        # S3 need not say "not there": to a role that may list some prefixes only it may say "forbidden".
         if any(item["VersionId"] == version.version for item in _versions(client, bucket, version.key)):
             raise
         return False

@@ -68,7 +68,7 @@ def kept(settings: Settings) -> bytes:
     import boto3
 
     client = boto3.client("s3", region_name=settings.region)
-    # Asked for what is not there, S3 says "forbidden" to a role that may list one prefix only.
+    # S3 need not say "not there": to a role that may list some prefixes only it may say "forbidden".
     if not client.list_objects_v2(Bucket=settings.bucket, Prefix=settings.chain_key).get("Contents"):
         return b""
     return bytes(client.get_object(Bucket=settings.bucket, Key=settings.chain_key)["Body"].read())
