@@ -77,6 +77,7 @@ class Version:
     settings: dict[str, Any]
     environment: dict[str, str]
     _process: Any = field(default=None, init=False)
+    _last: Running | None = field(default=None, init=False)
     port: int = field(default=0, init=False)
 
     def begin(self) -> None:
@@ -121,9 +122,16 @@ class Version:
 
     def start(self, kill_at: int = 0) -> Running:
         """Start a server; it kills itself when it comes to a statement with a number from 1 on."""
+        self.end_last()
         self._process.stdin.write(json.dumps({"kill_at": kill_at}) + "\n")
         self._process.stdin.flush()
-        return Running(self, int(self._process.stdout.readline()))
+        self._last = Running(self, int(self._process.stdout.readline()))
+        return self._last
+
+    def end_last(self) -> None:
+        """End the server that was started last, and read how it has ended: a test that failed leaves that."""
+        if self._last is not None:
+            self._last.end()
 
     def status(self) -> int:
         """Return how the server has ended that was started last."""

@@ -34,6 +34,16 @@ def _anew(platform: Platform) -> None:
     platform.reset()
 
 
+def test_a_server_that_a_test_has_left_is_none_of_the_next_ones_business(platform: Platform) -> None:
+    left, killed = platform.serving(platform.old), platform.old.start(kill_at=1)
+    assert not killed.serves()
+    again = platform.serving(platform.old)
+    platform.reset()
+    assert killed.ended == -signal.SIGKILL
+    assert None not in {left.ended, again.ended}
+    assert len({left.pid, killed.pid, again.pid}) == 3
+
+
 def test_nothing_is_migrated_that_was_not_ordered(platform: Platform) -> None:
     server = platform.new.start()
     assert not server.serves()

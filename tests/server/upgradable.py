@@ -83,7 +83,9 @@ class Platform:
             }
 
     def reset(self) -> None:
-        """Put the tables of the old version back, with nothing beside them."""
+        """Put the tables of the old version back, with nothing beside them and no server that a test has left."""
+        for version in (self.old, self.new):
+            version.end_last()
         with self.engine.connect() as connection:
             run(connection, "SET foreign_key_checks = 0")
             for schema in (*BESIDE, "mlflow_upgrade"):
