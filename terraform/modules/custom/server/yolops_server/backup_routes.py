@@ -65,14 +65,14 @@ class Backups:
         store = self.store()
         if backup not in store.ids():
             return refusal(404, MISSING, f"there is no backup {backup!r}")
-        if self.is_busy():
-            return refusal(409, BUSY, "a backup, a restore or a trial of an upgrade is under way")
+        if busy := self.refusal_while_busy():
+            return busy
         store.remove(backup)
         return {"id": backup}
 
     def _begin(self, command: str, *ids: str) -> Any:
-        if self.is_busy():
-            return refusal(409, BUSY, "another backup, restore or trial of an upgrade is under way")
+        if busy := self.refusal_while_busy():
+            return busy
         status = Status(self.store(), ids[-1], {"restores": ids[0]} if command == "restore" else {})
         work.start(status, "backup", command, *ids)
         return {"id": ids[-1]}, 202
@@ -85,6 +85,12 @@ class Backups:
         """Return whether a backup, a restore or a trial of an upgrade is under way."""
         with self._engine.connect() as connection:
             return connection.execute(text("SELECT IS_FREE_LOCK(:name)"), {"name": LOCK}).scalar() != 1
+
+    def refusal_while_busy(self) -> Any:
+        """Return what is answered as long as it is; None if it is not."""
+        if not self.is_busy():
+            return None
+        return refusal(409, BUSY, "another backup, restore or trial of an upgrade is under way")
 
 
 def install(flask_app: Any, settings: Settings) -> Backups:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from yolops_server import boot_report, login, trial_place
-from yolops_server.database import VERSION_TABLES, OtherVersionError, alone, make_ready, tables_of_mlflow
+from yolops_server.database import VERSION_TABLES, OtherVersionError, alone, engine_of, make_ready, tables_of_mlflow
 from yolops_server.settings import fetch_secret, read_settings
 from yolops_server.table_swap import places, put_triggers_back
 from yolops_server.upgrade import Upgrade
@@ -84,13 +84,10 @@ def prepare(settings: Settings, secret: Secret) -> None:
     Raises:
         OtherVersionError: the tables are those of another MLflow.
     """
-    import sqlalchemy
-    from sqlalchemy.pool import NullPool
-
     # MLflow reads it when it is imported.
     os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(write_users_file(settings))
     login.install(settings, secret.password)
-    engine = sqlalchemy.create_engine(settings.address(""), poolclass=NullPool)
+    engine = engine_of(settings)
     needed = dict(zip(VERSION_TABLES, tables_of_mlflow(settings), strict=True))
     upgrade = Upgrade(engine, places_of_upgrade(settings), needed, lambda line: print(line, flush=True))
     trial_place.remove_remains(engine, settings)

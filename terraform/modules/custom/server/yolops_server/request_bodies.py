@@ -55,14 +55,15 @@ def install(flask_app: Any) -> None:
 
 def _refuse_bodies() -> Any:
     from flask import request
-    from mlflow.server.auth import authenticate_request
-    from werkzeug.wrappers import Response
 
     if request.endpoint in FILES:
         return None
     wrong = wrong_in(request.path, request.get_json(force=True, silent=True))
     if not wrong:
         return None
+    from mlflow.server.auth import authenticate_request
+    from werkzeug.wrappers import Response
+
     who = authenticate_request()
     return who if isinstance(who, Response) else refusal(400, INVALID, wrong)
 
@@ -88,12 +89,13 @@ def wrong_in(path: str, body: Any) -> str:
 
 def _explained(response: Any, messages: Any) -> Any:
     """Return the answer, or what is wrong in the body that MLflow has failed at."""
+    if response.status_code != 500:
+        return response
     from flask import make_response, request
     from google.protobuf.json_format import ParseDict, ParseError
 
-    message = messages.get(request.endpoint)
-    body = request.get_json(force=True, silent=True) if response.status_code == 500 and message else None
-    if isinstance(body, dict):
+    message, body = messages.get(request.endpoint), request.get_json(force=True, silent=True)
+    if message and isinstance(body, dict):
         try:
             ParseDict(body, message(), ignore_unknown_fields=True)
         except ParseError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from yolops_server import trial_environment, trial_place, work
-from yolops_server.administrators import BUSY, INVALID, MISSING, for_administrators, refusal
+from yolops_server.administrators import INVALID, MISSING, for_administrators, refusal
 from yolops_server.backup_status import Status, state_of
 from yolops_server.backup_store import STATUS, NoBackupError
 from yolops_server.database import engine_of
@@ -55,8 +55,8 @@ class Trials:
                 store.manifest(str(backup))
             except NoBackupError as error:
                 return refusal(404, MISSING, str(error))
-        if self._backups.is_busy():
-            return refusal(409, BUSY, "a backup, a restore or another trial is under way")
+        if busy := self._backups.refusal_while_busy():
+            return busy
         arguments = [wanted, *filter(None, [backup])]
         work.start(Status(store, NAME, {"to": wanted}), "trial", *arguments, clean=self._clean)
         return self.show(), 202
