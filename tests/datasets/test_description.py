@@ -149,6 +149,13 @@ def test_what_cannot_be_meant_is_an_error_that_says_where(builder: Builder, text
     assert caught.value.hint
 
 
+def test_a_link_to_itself_is_not_a_path(builder: Builder) -> None:
+    (builder.root / "circle").symlink_to("circle")
+    write(builder, "train: circle\nval: images/train\nnames: [a]\n")
+    with pytest.raises(YolopsError, match=r"data\.yaml:1: 'circle' is not a path"):
+        read_dataset(builder.yaml)
+
+
 def test_the_key_valid_is_to_be_renamed(builder: Builder) -> None:
     write(builder, "train: images/train\nvalid: images/val\nnames: [a]\n")
     with pytest.raises(YolopsError, match=r":2: the key `valid`") as caught:
