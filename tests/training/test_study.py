@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from statistics import median
 
+import psutil
 import pytest
 
 from yolops.errors import YolopsError
@@ -76,6 +77,12 @@ def test_the_first_trial_has_what_is_given_for_it_as_far_as_that_is_in_the_space
     assert _next(again) == trial
     again.complete(trial, 0.0)
     assert _next(again).arguments["lr0"] != 0.01
+
+
+def test_the_file_is_closed_behind_each_question(tmp_path: Path) -> None:
+    study = _study(tmp_path / "study.db")
+    study.complete(_next(study), 0.5)
+    assert [file.path for file in psutil.Process().open_files() if file.path.startswith(str(tmp_path))] == []
 
 
 def test_a_process_that_is_killed_while_it_asks_leaves_a_whole_trial(tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ class Study:
     ) -> None:
         load_optuna()
         import optuna
+        from sqlalchemy.pool import NullPool
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._space = space
@@ -90,7 +91,8 @@ class Study:
         self._first = {one.name: first[one.name] for one in space if one.holds(first.get(one.name))}
         try:
             # An address would read a `?` or `#` in the name of a directory as the end of it.
-            open_file = {"creator": lambda: sqlite3.connect(file)}
+            # It is closed behind each question: nobody else would, and Python 3.13 warns of that.
+            open_file = {"creator": lambda: sqlite3.connect(file), "poolclass": NullPool}
             self._storage = optuna.storages.RDBStorage("sqlite:///study.db", engine_kwargs=open_file)
             self._study: OptunaStudy = optuna.create_study(
                 storage=self._storage,
