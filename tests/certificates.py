@@ -18,6 +18,18 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 HOST = "127.0.0.1"
 NOW = datetime.datetime.now(datetime.UTC)
+# Without it Python 3.13 takes no authority for one.
+SIGNS = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +50,7 @@ def signed(directory: Path, host: str = HOST, days: float = 30) -> Signed:
         _builder(authority, authority, root_key.public_key())
         .not_valid_after(NOW + datetime.timedelta(days=30))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(SIGNS, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(root_key.public_key()), critical=False)
         .sign(root_key, hashes.SHA256())
     )
