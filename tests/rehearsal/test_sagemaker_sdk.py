@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,15 @@ def sdk_environment(version: int) -> Path:
     return found
 
 
+def copied(root: Path) -> Path:
+    """The example, with a torchvision that fits."""
+    example = shutil.copytree(EXAMPLE, root / "sagemaker")
+    shim = example / "job" / "torchvision" / "__init__.py"
+    shim.parent.mkdir()
+    shim.write_text(FITTING_TORCHVISION.format(source=str(EXAMPLE.parents[1] / "src")))
+    return example
+
+
 @pytest.fixture(scope="module")
 def platform(aws: Aws) -> dict[str, str]:
     """Terraform's outputs for a bucket and a managed MLflow that are there."""
@@ -70,11 +80,8 @@ def launched(
 ) -> Iterator[dict[int, subprocess.Popen[str]]]:
     """Both launch scripts side by side: they look at their jobs twice a minute."""
     root = tmp_path_factory.mktemp("example")
-    example = shutil.copytree(EXAMPLE, root / "sagemaker")
+    example = copied(root)
     (example / "job" / "micro.yaml").write_text(MICRO)
-    shim = example / "job" / "torchvision" / "__init__.py"
-    shim.parent.mkdir()
-    shim.write_text(FITTING_TORCHVISION.format(source=str(EXAMPLE.parents[1] / "src")))
     (root / "sdk.yaml").write_text(SDK_SETTINGS)
     (root / "outputs.json").write_text(json.dumps({name: {"value": value} for name, value in platform.items()}))
     environment = aws.environment() | {"SAGEMAKER_USER_CONFIG_OVERRIDE": str(root / "sdk.yaml"), "HOME": str(root)}
@@ -145,3 +152,13 @@ def test_nothing_is_written_where_the_roles_of_the_platform_may_not_write(
     assert {key.split("/")[0] for key in keys} == {"datasets", "jobs", "mlflow"}
     for version in (2, 3):
         assert f"jobs/{job_of(aws, version)['TrainingJobName']}/output/model.tar.gz" in keys
+
+
+def test_processes_that_load_images_can_import_the_script_once_more(tmp_path: Path) -> None:
+    """As those of multiprocessing do wherever they are not forked: Python 3.14 no longer does."""
+    code = "import runpy; runpy.run_path('train.py', run_name='__mp_main__')"
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    job = copied(tmp_path) / "job"
+    again = [sys.executable, "-c", code]
+    done = subprocess.run(again, cwd=job, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr

@@ -33,21 +33,28 @@ def train_yolo_model(data_path: str, **arguments: str | int) -> YOLO:
     return model
 
 
-parser = argparse.ArgumentParser()
-parser.add_argument("--model", default="yolo11n.pt")
-for name, default in {"epochs": 50, "imgsz": 640, "batch": 16}.items():
-    parser.add_argument(f"--{name}", type=int, default=default)
-arguments = vars(parser.parse_args())
+def main() -> None:
+    """Train as the hyperparameters say, in a run that is called like the job."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model", default="yolo11n.pt")
+    for name, default in {"epochs": 50, "imgsz": 640, "batch": 16}.items():
+        parser.add_argument(f"--{name}", type=int, default=default)
+    arguments = vars(parser.parse_args())
 
-mlflow.set_experiment("yolo-v11-experiment")
+    mlflow.set_experiment("yolo-v11-experiment")
 
-with mlflow.start_run(run_name=os.environ["TRAINING_JOB_NAME"]):
-    mlflow.log_params(arguments)
-    model = train_yolo_model(
-        data_path=os.environ["SM_CHANNEL_TRAINING"], project=os.environ["SM_OUTPUT_DATA_DIR"], **arguments
-    )
+    with mlflow.start_run(run_name=os.environ["TRAINING_JOB_NAME"]):
+        mlflow.log_params(arguments)
+        model = train_yolo_model(
+            data_path=os.environ["SM_CHANNEL_TRAINING"], project=os.environ["SM_OUTPUT_DATA_DIR"], **arguments
+        )
 
-    # Log metrics and artifacts
-    mlflow.log_metric("map50", model.metrics.box.map50)
-    mlflow.log_artifact(str(model.trainer.best))
-    shutil.copy(model.trainer.best, os.environ["SM_MODEL_DIR"])
+        # Log metrics and artifacts
+        mlflow.log_metric("map50", model.metrics.box.map50)
+        mlflow.log_artifact(str(model.trainer.best))
+        shutil.copy(model.trainer.best, os.environ["SM_MODEL_DIR"])
+
+
+# Not where this file is imported once more: by the processes that load images, from Python 3.14 on.
+if __name__ == "__main__":
+    main()
