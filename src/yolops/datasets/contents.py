@@ -106,12 +106,12 @@ def _about_label_files(
         fix = "nothing, if it shows no object; an empty label file says so"
         yield finding("label-missing", images[index], what, fix)
     if len(missing):
-        what = f"no label file for {len(missing)} of {counted(inside.sum(), 'image')}, so background"
+        what = f"no label file for {len(missing)} of {counted(int(inside.sum()), 'image')}, so background"
         fix = f"make sure that they show no object, for example {images[missing[0]]}"
         yield finding("labels-missing", where, what, fix)
     empty = np.flatnonzero(inside & ((flags & EMPTY_LABELS) > 0))
     if len(empty):
-        what = f"an empty label file for {len(empty)} of {counted(inside.sum(), 'image')}, so background"
+        what = f"an empty label file for {len(empty)} of {counted(int(inside.sum()), 'image')}, so background"
         yield finding("labels-empty", where, what, "nothing, if they show no object")
 
 
