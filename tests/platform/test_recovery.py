@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -34,7 +33,7 @@ class FakeTerraform:
 
         self.forgotten: list[str] = []
         self.untainted: list[str] = []
-        self.completed: dict[str, Any] = {}
+        self.vanished: set[str] = set()
 
     def plan(self, *, refresh: bool) -> dict[str, Any]:
         assert not refresh
@@ -43,14 +42,15 @@ class FakeTerraform:
     def resources(self) -> list[dict[str, Any]]:
         return self.state
 
-    def import_all(self, identities: dict[str, str]) -> Iterator[tuple[str, YolopsError | None]]:
-        yield from ((address, None) for address in identities)
+    def import_all(self, identities: dict[str, str], shown: dict[str, Any]) -> dict[str, YolopsError | None]:
+        assert shown is self.shown
+        return {
+            address: YolopsError("not there", "") if one in self.vanished else None
+            for address, one in identities.items()
+        }
 
     def forget(self, addresses: list[str]) -> None:
         self.forgotten += addresses
-
-    def complete(self, address: str, attributes: dict[str, Any]) -> None:
-        self.completed[address] = attributes
 
     def untaint(self, address: str) -> None:
         self.untainted.append(address)
@@ -103,7 +103,7 @@ def test_two_that_look_alike_are_named_and_none_is_taken() -> None:
 def test_what_would_be_made_anew_after_its_import_is_left_out_of_the_state_again() -> None:
     terraform = FakeTerraform(("aws_vpc.own", {"tags_all": TAGS}))
     asked = recovery(terraform, FakeAws(describe_vpcs={"Vpcs": [{"VpcId": "vpc-1"}]}))
-    list(asked.adopt(asked.search().orphans))
+    asked.adopt(asked.search().orphans)
     terraform.shown["resource_changes"][0]["change"]["actions"] = ["delete", "create"]
     assert asked.search().unclear == ("aws_vpc.own: exists, but would be made anew to be what the configuration says",)
     assert terraform.forgotten == ["aws_vpc.own"]
@@ -111,14 +111,15 @@ def test_what_would_be_made_anew_after_its_import_is_left_out_of_the_state_again
     assert asked.search().orphans == (), "it is not imported a second time"
 
 
-def test_an_imported_domain_is_told_again_that_its_file_system_goes_with_it() -> None:
-    policy = [{"home_efs_file_system": "Delete"}]
-    planned = {"domain_name": "cells-studio", "retention_policy": policy}
-    terraform = FakeTerraform(("aws_sagemaker_domain.studio", planned), ("aws_vpc.own", {"tags_all": TAGS}))
-    domains = {"Domains": [{"DomainName": "cells-studio", "DomainId": "d-1"}]}
-    asked = recovery(terraform, FakeAws(list_domains=domains, describe_vpcs={"Vpcs": [{"VpcId": "vpc-1"}]}))
-    list(asked.adopt(asked.search().orphans))
-    assert terraform.completed == {"aws_sagemaker_domain.studio": {"retention_policy": policy}}
+def test_what_has_vanished_when_it_is_imported_is_named_and_the_others_are_taken() -> None:
+    terraform = FakeTerraform(
+        ("aws_iam_role.training", {"name": "cells-training"}), ("aws_vpc.own", {"tags_all": TAGS})
+    )
+    terraform.vanished = {"vpc-1"}
+    aws = FakeAws(get_role={"Role": {"RoleName": "cells-training"}}, describe_vpcs={"Vpcs": [{"VpcId": "vpc-1"}]})
+    asked = recovery(terraform, aws)
+    done = {orphan.address: problem and problem.message for orphan, problem in asked.adopt(asked.search().orphans)}
+    assert done == {"aws_iam_role.training": None, "aws_vpc.own": "not there"}
 
 
 def test_an_aws_that_refuses_to_answer_is_not_taken_for_one_where_nothing_is() -> None:

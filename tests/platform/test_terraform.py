@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.platform.tiny_terraform import tiny
+from tests.platform.tiny_terraform import several, tiny
 from yolops.errors import YolopsError
 from yolops.platform.plan import Action, read_destruction, read_plan, unprotects
 from yolops.platform.terraform import Terraform
@@ -197,26 +197,46 @@ def test_a_destroy_is_planned_and_applied_like_everything_else(terraform: Terraf
     assert terraform.resources() == []
 
 
-def test_resources_can_be_forgotten_and_imported_again(terraform: Terraform) -> None:
+def identities(terraform: Terraform) -> dict[str, str]:
+    return {resource["address"]: resource["values"]["id"] for resource in terraform.resources()}
+
+
+def test_a_resource_can_be_forgotten_and_imported_again(terraform: Terraform) -> None:
     apply(terraform)
-    identity = next(item["values"]["id"] for item in terraform.resources() if item["name"] == "last")
+    before = identities(terraform)
     terraform.forget(["terraform_data.last"])
-    assert "terraform_data.last" not in addresses(terraform)
-    assert list(terraform.import_all({"terraform_data.last": identity})) == [("terraform_data.last", None)]
-    assert "terraform_data.last" in addresses(terraform)
-    [(_, problem)] = terraform.import_all({"terraform_data.last": identity})
+    assert addresses(terraform) == ["terraform_data.first", "terraform_data.slow"]
+    wanted = {"terraform_data.last": before["terraform_data.last"]}
+    shown = terraform.plan()
+    assert terraform.import_all(wanted, shown) == {"terraform_data.last": None}
+    assert identities(terraform) == before
+    assert list(terraform.records.glob("import*")) == [], "it leaves nothing behind"
+    problem = terraform.import_all(wanted, shown)["terraform_data.last"]
     assert problem is not None
-    assert "already managing" in problem.message
+    assert "changed meanwhile" in problem.message
 
 
-def test_what_an_import_left_out_can_be_put_into_the_state(terraform: Terraform) -> None:
+def test_everything_is_imported_when_the_whole_state_is_lost(tmp_path: Path) -> None:
+    terraform = several(tmp_path)
     apply(terraform)
-    terraform.complete("terraform_data.last", {"triggers_replace": {"value": "put back", "type": "string"}})
-    last = next(item for item in terraform.resources() if item["name"] == "last")
-    assert last["values"]["triggers_replace"] == "put back"
-    assert not (terraform.records / "completed.tfstate").exists()
-    with pytest.raises(YolopsError, match=r"^terraform_data\.other: the state does not take triggers_replace"):
-        terraform.complete("terraform_data.other", {"triggers_replace": "x"})
+    before = identities(terraform)
+    assert len(before) == 7
+    for state in terraform.directory.glob("terraform.tfstate*"):
+        state.unlink()
+    shown = terraform.plan()
+    assert set(terraform.import_all(before, shown).values()) == {None}
+    assert identities(terraform) == before
+    state = json.loads((terraform.directory / "terraform.tfstate").read_text())
+    assert [len(resource["instances"]) for resource in state["resources"] if resource["name"] == "each"] == [2, 2]
+
+
+def test_what_cannot_be_imported_is_named_and_keeps_nothing_else_from_it(terraform: Terraform) -> None:
+    apply(terraform)
+    before = identities(terraform)
+    terraform.forget(list(before))
+    problems = terraform.import_all(before | {"terraform_data.slow": ""}, terraform.plan())
+    assert [address for address, problem in problems.items() if problem] == ["terraform_data.slow"]
+    assert sorted(addresses(terraform)) == ["terraform_data.first", "terraform_data.last"]
 
 
 def test_arguments_and_logs_hold_no_value_that_is_secret(terraform: Terraform) -> None:

@@ -45,6 +45,38 @@ output "name" {
 }
 """
 
+# The same resource in a module that is called twice, with instances by number and by name.
+SEVERAL = """\
+variable "seconds" {
+  type    = number
+  default = 0
+}
+
+module "inner" {
+  source = "./modules/inner"
+  count  = 2
+}
+
+resource "terraform_data" "last" {
+  count = 1
+  input = module.inner[*].ids
+}
+"""
+INNER = """\
+resource "terraform_data" "one" {
+  triggers_replace = { "of any" = "type" }
+}
+
+resource "terraform_data" "each" {
+  for_each = toset(["a.b [x]", "c"])
+  input    = terraform_data.one.id
+}
+
+output "ids" {
+  value = values(terraform_data.each)[*].id
+}
+"""
+
 
 def terraform_path() -> str:
     """Return the terraform of this machine; `make test` installs one where there is none."""
@@ -58,3 +90,12 @@ def tiny(root: Path) -> Terraform:
     """Return terraform in a directory with the small configuration."""
     (root / "main.tf").write_text(MAIN, encoding="utf-8")
     return Terraform(terraform_path(), root, root / ".yolops" / "terraform", say=lambda _: None)
+
+
+def several(root: Path) -> Terraform:
+    """Return terraform in a directory with modules and instances."""
+    (root / "modules" / "inner").mkdir(parents=True)
+    (root / "modules" / "inner" / "main.tf").write_text(INNER, encoding="utf-8")
+    terraform = tiny(root)
+    (root / "main.tf").write_text(SEVERAL, encoding="utf-8")
+    return terraform

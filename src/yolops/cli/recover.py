@@ -67,7 +67,9 @@ def _import_all(recovery: Recovery, console: Console, *, yes: bool) -> tuple[lis
         if number == 0 and not yes and not agrees("Import these, and what belongs to them?"):
             console.note("nothing was imported")
             raise typer.Exit(1)
-        for orphan, problem in recovery.adopt(orphans):
+        with console.working("importing them ..."):
+            adopted = recovery.adopt(orphans)
+        for orphan, problem in adopted:
             if problem is None:
                 imported.append(orphan)
                 console.note(f"imported  {orphan.address}")

@@ -7,17 +7,17 @@ apply would fail on its name, or create it a second time. It is found by what th
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from yolops import running_processes
 from yolops.aws import absent_ok, aws_errors
 from yolops.errors import YolopsError
-from yolops.platform import imported_state, state_lock
+from yolops.platform import state_lock
 from yolops.platform.adoption import is_foreign, question
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from yolops.aws import Aws
     from yolops.platform.adoption import Rule
@@ -45,13 +45,11 @@ class Orphan:
         address: what the configuration calls it.
         type: its type.
         identity: what `terraform import` calls it.
-        unknown: what its import leaves out of the state although its deletion needs it.
     """
 
     address: str
     type: str
     identity: str
-    unknown: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,6 +81,7 @@ class Recovery:
         self._project = project
         self._say = say
         self._account = ""
+        self._shown: dict[str, Any] = {}
         self._adopted: set[str] = set()
         self._refused: dict[str, str] = {}
 
@@ -104,12 +103,12 @@ class Recovery:
             YolopsError: the plan fails, or AWS refuses to answer.
         """
         self._account = self._account or self._aws.account()
-        shown = self._terraform.plan(refresh=False)
+        self._shown = self._terraform.plan(refresh=False)
         # By type as well: a role and its instance profile may bear one name.
         known = {(resource["type"], str(resource["values"].get("id"))) for resource in self._terraform.resources()}
         orphans: list[Orphan] = []
         unclear: list[str] = []
-        for item in shown.get("resource_changes", []):
+        for item in self._shown.get("resource_changes", []):
             if item["address"] in self._adopted and "delete" in item["change"]["actions"]:
                 self._terraform.forget([item["address"]])
                 self._refused[item["address"]] = (
@@ -123,25 +122,18 @@ class Recovery:
             identities = [one for one in self._ask(rule) if (item["type"], one) not in known]
             if len(identities) == 1:
                 known.add((item["type"], identities[0]))
-                unknown = imported_state.missing(item["type"], item["change"]["after"])
-                orphans.append(Orphan(item["address"], item["type"], identities[0], unknown))
+                orphans.append(Orphan(item["address"], item["type"], identities[0]))
             elif identities:
                 unclear.append(f"{item['address']}: which of {', '.join(identities)} it is cannot be told")
         return Found(tuple(orphans), (*self._refused.values(), *unclear))
 
-    def adopt(self, orphans: Sequence[Orphan]) -> Iterator[tuple[Orphan, YolopsError | None]]:
-        """Import what exists, and yield each with what went wrong."""
+    def adopt(self, orphans: Sequence[Orphan]) -> list[tuple[Orphan, YolopsError | None]]:
+        """Import what the last search found, and return each with what went wrong."""
         for orphan in orphans:
             self._wait_until_created(orphan)
-        by_address = {orphan.address: orphan for orphan in orphans}
-        identities = {orphan.address: orphan.identity for orphan in orphans}
-        for address, problem in self._terraform.import_all(identities):
-            orphan = by_address[address]
-            if problem is None:
-                self._adopted.add(address)
-                if orphan.unknown:
-                    self._terraform.complete(address, orphan.unknown)
-            yield orphan, problem
+        problems = self._terraform.import_all({orphan.address: orphan.identity for orphan in orphans}, self._shown)
+        self._adopted |= {address for address, problem in problems.items() if problem is None}
+        return [(orphan, problems[orphan.address]) for orphan in orphans]
 
     def keep(self, shown: Mapping[str, Any]) -> bool:
         """Keep what AWS went on creating when an apply was interrupted, and return whether the plan is another by that.

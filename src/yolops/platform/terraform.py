@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from yolops import process, running_processes
 from yolops.errors import YolopsError
-from yolops.platform import bare_configuration, imported_state, terraform_run
+from yolops.platform import importing, terraform_run
 from yolops.platform.configuration import fingerprint
 from yolops.platform.state import managed_resources
 from yolops.platform.terraform_run import Ended, failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from yolops.platform.terraform_run import Event
 
@@ -172,42 +172,45 @@ class Terraform:
         ended = self._stream("plan", *arguments, good=(NO_CHANGE, CHANGES), log="drift")
         return sorted(_changed(ended.events, "resource_drift") & _changed(ended.events, "planned_change"))
 
-    def import_all(self, identities: Mapping[str, str]) -> Iterator[tuple[str, YolopsError | None]]:
-        """Put things that exist into the state, one by one, and yield the address of each with what went wrong.
+    def import_all(self, identities: Mapping[str, str], shown: Mapping[str, Any]) -> dict[str, YolopsError | None]:
+        """Put things that exist into the state, and return by address what went wrong; None where nothing did.
 
         Args:
             identities: by address, what `import` calls each.
+            shown: a plan that would create them, as Terraform's JSON.
         """
-        bare = self.records / "import"
-        providers = self.directory / ".terraform" / "providers"
         try:
-            bare_configuration.write(bare, identities, self.directory)
-            installed = [f"-plugin-dir={providers.resolve()}"] if providers.is_dir() else []
-            self._stream("init", "-json", "-input=false", *installed, cwd=bare)
-            for address, identity in identities.items():
-                try:
-                    self._stream("import", "-input=false", "-no-color", address, identity, cwd=bare)
-                except YolopsError as error:
-                    yield address, error
-                else:
-                    yield address, None
+            self._import_together(identities, shown)
+        except YolopsError as error:
+            if len(identities) == 1:
+                return dict.fromkeys(identities, error)
+        else:
+            return dict.fromkeys(identities)
+        # Terraform does not always say which of them it was.
+        pairs = list(identities.items())
+        half = len(pairs) // 2
+        return self.import_all(dict(pairs[:half]), shown) | self.import_all(dict(pairs[half:]), shown)
+
+    def _import_together(self, identities: Mapping[str, str], shown: Mapping[str, Any]) -> None:
+        alone = Terraform(self._binary, self.records / "import", self.records / "import" / "records", say=self._say)
+        providers = self.directory / ".terraform" / "providers"
+        installed = [f"-plugin-dir={providers.resolve()}"] if providers.is_dir() else []
+        try:
+            importing.write(alone.directory, importing.configuration(shown, identities), self.directory)
+            alone.records.mkdir()
+            alone._stream("init", "-json", "-input=false", *installed)
+            if _actions(alone._save_plan().events) - {"import"}:
+                raise YolopsError("its import would change it", "import it by hand: terraform import ADDRESS ID")
+            alone.apply(lambda _: None)
+            self._push(importing.merged(self._state(), alone._state(), shown, identities))
         finally:
-            shutil.rmtree(bare, ignore_errors=True)
+            shutil.rmtree(alone.directory, ignore_errors=True)
 
-    def complete(self, address: str, attributes: Mapping[str, Any]) -> None:
-        """Put into the state what an import left out of it.
-
-        Args:
-            address: what the configuration calls the resource.
-            attributes: its values, as Terraform's JSON has them.
-
-        Raises:
-            YolopsError: the state does not take them.
-        """
-        file = self.records / "completed.tfstate"
+    def _push(self, state: Mapping[str, Any]) -> None:
+        file = self.records / "pushed.tfstate"
         file.touch(mode=0o600)
         try:
-            file.write_text(json.dumps(imported_state.complete(self._state(), address, attributes)))
+            file.write_text(json.dumps(state), encoding="utf-8")
             self._stream("state", "push", str(file.resolve()))
         finally:
             file.unlink()
@@ -231,10 +234,8 @@ class Terraform:
         options = ("-json", "-input=false", "-detailed-exitcode", f"-out={self._plan_file}")
         return self._stream("plan", *options, *arguments, good=(NO_CHANGE, CHANGES))
 
-    def _stream(
-        self, command: str, *arguments: str, good: tuple[int, ...] = (0,), log: str = "", cwd: Path | None = None
-    ) -> Ended:
-        ended = self._run(command, arguments, lambda _: None, log, cwd)
+    def _stream(self, command: str, *arguments: str, good: tuple[int, ...] = (0,), log: str = "") -> Ended:
+        ended = self._run(command, arguments, lambda _: None, log)
         ended.raise_interruption()
         if ended.code not in good:
             raise failure(command, ended, MEND)
@@ -246,11 +247,10 @@ class Terraform:
         arguments: Sequence[str],
         tell: Callable[[Event], object],
         log: str = "",
-        cwd: Path | None = None,
     ) -> Ended:
         return terraform_run.run(
             [self._binary, command, *arguments],
-            cwd=cwd or self.directory,
+            cwd=self.directory,
             env=ENVIRONMENT,
             log=self.records / f"{log or command}.jsonl",
             tell=tell,
@@ -277,3 +277,7 @@ class Terraform:
 
 def _changed(events: Sequence[Event], kind: str) -> set[str]:
     return {event["change"]["resource"]["addr"] for event in events if event.get("type") == kind}
+
+
+def _actions(events: Sequence[Event]) -> set[str]:
+    return {event["change"]["action"] for event in events if event.get("type") == "planned_change"}
