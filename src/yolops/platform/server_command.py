@@ -22,24 +22,11 @@ IN_DIRECTORY = ("--artifacts-destination", ARTIFACTS, "--serve-artifacts")
 GRACEFUL_SHUTDOWN_S = 5
 
 # What a person's shell may hold for another MLflow, and which must not change this one. An empty value counts as
-# absent, but for the last two.
+# absent.
 NOT_INHERITED = {
-    **dict.fromkeys(
-        (
-            "MLFLOW_ARTIFACTS_ONLY",
-            "MLFLOW_DEFAULT_ARTIFACT_ROOT",
-            "MLFLOW_EXPOSE_PROMETHEUS",
-            "MLFLOW_GUNICORN_OPTS",
-            "MLFLOW_READ_REPLICA_BACKEND_STORE_URI",
-            "MLFLOW_REGISTRY_STORE_URI",
-            "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS",
-            "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE",
-            "MLFLOW_STATIC_PREFIX",
-            "MLFLOW_TRACE_ARCHIVAL_CONFIG",
-            "MLFLOW_WORKSPACE_STORE_URI",
-        ),
-        "",
-    ),
+    "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": "",
+    "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "",
+    "MLFLOW_TRACE_ARCHIVAL_CONFIG": "",
     "MLFLOW_ENABLE_WORKSPACES": "false",
     "MLFLOW_SERVER_X_FRAME_OPTIONS": "SAMEORIGIN",
 }
