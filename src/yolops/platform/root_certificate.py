@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from yolops.aws import AwsError, aws_errors
 from yolops.errors import YolopsError
+from yolops.platform.access import CERTIFICATE
 from yolops.platform.outputs import Mode
 from yolops.platform.trust import SYSTEM, Trust
 from yolops.whole_file import whole_file
@@ -87,12 +88,9 @@ class RootCertificate:
                 return None
             raise AwsError(
                 f"s3://{self._bucket}/{KEY}: the certificate of the server cannot be fetched ({error.message})",
-                f"ask for s3:GetObject on it, or have the file and set {_VARIABLE}",
+                f"ask for s3:GetObject on it, or have the file and set {CERTIFICATE}",
                 error.code,
             ) from error
-
-
-_VARIABLE = "MLFLOW_TRACKING_SERVER_CERT_PATH"
 
 
 def public_authorities() -> bytes:
