@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from yolops.cli.console import Console
     from yolops.datasets.versions.manifest import Manifest
     from yolops.datasets.versions.prune import Pruning
+    from yolops.datasets.versions.store import Store
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Only this dataset.")]
 COLUMNS = ("dataset", "version", "images", "size", "pushed", "runs")
@@ -106,7 +107,7 @@ def list_versions(context: typer.Context, name: Name = "", as_json: Json = False
         found = {one: versions(store, one) for one in names}
         plain = [one for one in names if is_plain(store, one)]
     if name and not found[name] and not plain:
-        raise YolopsError(f"{store.where}/{name}: there is no such dataset", "see what there is: yolops dataset list")
+        raise _absent(store, name)
     used = _used(session, console) if any(found.values()) else {}
     value: list[dict[str, object]] = []
     rows: list[tuple[object, ...]] = []
@@ -145,10 +146,10 @@ def prune_versions(
     older = None if older_than is None else timedelta(days=older_than)
     now = datetime.now(UTC)
     with console.working("reading manifests ..."):
-        plans = [
-            plan_pruning(store, one, now=now, keep=keep, older_than=older)
-            for one in ([name] if name else dataset_names(store))
-        ]
+        names = dataset_names(store)
+        if name and name not in names:
+            raise _absent(store, name)
+        plans = [plan_pruning(store, one, now=now, keep=keep, older_than=older) for one in ([name] if name else names)]
     plans = [plan for plan in plans if plan.versions or plan.garbage]
     if yes:
         for plan in plans:
@@ -159,6 +160,10 @@ def prune_versions(
         console.note("nothing was removed; with --yes it is")
     elif any(plan.versions for plan in plans):
         console.note("the files of these versions go with a prune in a week, unless another version has them")
+
+
+def _absent(store: Store, name: str) -> YolopsError:
+    return YolopsError(f"{store.where}/{name}: there is no such dataset", "see what there is: yolops dataset list")
 
 
 def _pruning(session: Session, console: Console, plans: Sequence[Pruning]) -> list[object]:

@@ -84,8 +84,9 @@ def test_a_version_that_is_not_there_is_an_error_that_names_those_that_are(
 
 
 def test_a_dataset_that_is_not_there_is_an_error(run: Any, tmp_path: Path) -> None:
-    for command in (("pull", "dogs", tmp_path / "out"), ("pull", "dogs@123456", tmp_path / "out"), ("list", "dogs")):
-        assert isinstance(run(*command).exception, YolopsError)
+    out = tmp_path / "out"
+    for command in (("pull", "dogs", out), ("pull", "dogs@123456", out), ("list", "dogs"), ("prune", "dogs", "--yes")):
+        assert isinstance(run(*command).exception, YolopsError), command
     assert "push one" in run("list").stdout
 
 

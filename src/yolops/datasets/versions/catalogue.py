@@ -31,7 +31,8 @@ def check_name(name: str) -> str:
     """
     if not is_name(name):
         raise YolopsError(
-            f"{name!r} cannot be the name of a dataset", "letters, digits, `.`, `_` and `-`, and a letter to begin with"
+            f"{name!r} cannot be the name of a dataset",
+            "letters, digits, `.`, `_` and `-`, and a letter or digit to begin with",
         )
     return name
 
