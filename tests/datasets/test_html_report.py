@@ -72,6 +72,16 @@ def test_many_findings_make_a_page_of_bounded_size(builder: Builder) -> None:
     assert len(page) < 2_000_000
 
 
+def test_a_page_has_no_heading_over_nothing(builder: Builder) -> None:
+    page = page_of(builder)
+    assert "Nothing was found." in page
+    assert "<h2>" not in page
+    builder.label("train/gone.png", "0 0.5 0.5 0.5 0.5\n")
+    page = page_of(builder)
+    assert "<h2>Findings</h2>" in page
+    assert "<h2>Pictures</h2>" not in page
+
+
 def test_what_cannot_be_shown_is_left_out(builder: Builder) -> None:
     builder.add("train/bomb.png", image=bomb(30_000))
     builder.add("train/damaged.jpg", image=b"no image")

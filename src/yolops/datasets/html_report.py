@@ -54,16 +54,17 @@ def html_page(report: Report, dataset: Dataset) -> str:
         f"<h1>{escape(str(report.source))}</h1>",
         f"<p>Fingerprint {report.fingerprint or 'not known: no image was read whole'}</p>",
         _splits(report),
-        _counts(report),
-        "<h2>Pictures</h2>",
-        '<div class="pictures">',
-        *_pictures(ranked, dataset),
-        "</div>",
-        "<h2>Findings</h2>",
-        _findings(ranked),
+        *(_found(report, ranked, dataset) if ranked else ["<p>Nothing was found.</p>"]),
         "</body></html>",
     ]
     return "\n".join(parts)
+
+
+def _found(report: Report, ranked: Sequence[Finding], dataset: Dataset) -> Iterator[str]:
+    yield _counts(report)
+    if pictures := list(_pictures(ranked, dataset)):
+        yield from ("<h2>Pictures</h2>", '<div class="pictures">', *pictures, "</div>")
+    yield from ("<h2>Findings</h2>", _findings(ranked))
 
 
 def _splits(report: Report) -> str:
