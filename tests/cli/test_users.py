@@ -93,6 +93,7 @@ def test_a_password_may_come_from_stdin_and_is_not_shown_then(users: Users, serv
     done = given("add", "long enough a password")
     assert done.code == 0, done.err
     assert "long enough" not in done.out + done.err
+    assert "shown" not in done.err
     assert server.rest("ben", "long enough a password").get("users/current")["user"]["username"] == "ben"
     assert given("password", "another long password").code == 0
     with pytest.raises(YolopsError, match="does not let you in as ben"):

@@ -76,7 +76,7 @@ def _add(
     add_user(rest, name, password, admin=admin)
     said = _environment(session, outputs, name, "" if from_stdin else password)
     console.data({"username": name, "admin": admin, "environment": said}, *_exports(said))
-    console.note(f"{name} can log in now; the password is shown this once")
+    console.note(f"{name} can log in now{'' if from_stdin else '; the password is shown this once'}")
     if not admin:
         prefix = session.command_prefix()
         console.note(f"{name} sees nothing of others yet: {prefix} users grant {name} EDIT --all")
@@ -165,7 +165,7 @@ def _server(session: Session) -> tuple[MlflowRest, Outputs]:
         ),
         studio=YolopsError(
             "in studio mode AWS decides who may use MLflow, so it has no users of its own",
-            "allow or deny the actions sagemaker-mlflow:* in IAM",
+            "allow or deny it in IAM: sagemaker:CallMlflowAppApi, or for a tracking server sagemaker-mlflow:*",
         ),
     )
 
