@@ -132,8 +132,7 @@ def test_up_says_how_other_programs_enter_and_shows_no_password(yolops: Workplac
     kept = yolops.root / ".yolops"
     assert f"export MLFLOW_TRACKING_URI={address}" in said
     assert f"export MLFLOW_TRACKING_SERVER_CERT_PATH={kept / 'mlflow-trusted.pem'}" in said
-    assert "export MLFLOW_TRACKING_USERNAME=root" in said
-    assert "MLFLOW_TRACKING_PASSWORD is not shown" in said
+    assert "MLFLOW_TRACKING_USERNAME" not in said, "half a login in a shell keeps yolops out"
     assert "users add NAME" in said
     assert "canary" not in said
     assert (kept / "mlflow-ca.pem").read_bytes() == files.root.read_bytes()
@@ -144,6 +143,12 @@ def test_up_says_how_other_programs_enter_and_shows_no_password(yolops: Workplac
 def test_without_a_login_of_one_s_own_one_is_the_administrator(yolops: Workplace) -> None:
     listed = yolops("runs", "list", "--json")
     assert (listed.code, listed.json) == (0, []), listed.err
+
+
+def test_a_shell_that_knows_the_address_of_the_platform_means_the_platform(yolops: Workplace, address: str) -> None:
+    listed = yolops("runs", "list", "--json", MLFLOW_TRACKING_URI=f"{address}/")
+    assert (listed.code, listed.json) == (0, []), listed.err
+    assert yolops("status", "--json", MLFLOW_TRACKING_URI=address).json["outputs"]["bucket_name"] == BUCKET
 
 
 def test_a_login_of_one_s_own_goes_before_the_administrator_s(yolops: Workplace) -> None:

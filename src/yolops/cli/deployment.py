@@ -51,6 +51,16 @@ def outputs_of(session: Session, settings: Settings) -> Outputs:
     return _deployment(session, settings, lambda _: None).outputs()
 
 
+def address_of(session: Session, settings: Settings) -> str:
+    """Return where the MLflow of a platform is that was built from here; "" elsewhere, without looking for it.
+
+    Raises:
+        YolopsError: Terraform is not installed, or the platform is not there.
+    """
+    deployment = _deployment(session, settings, lambda _: None)
+    return deployment.outputs().tracking_uri if deployment.terraform.is_initialised else ""
+
+
 def _deployment(session: Session, settings: Settings, say: Callable[[str], object]) -> Deployment:
     return Deployment(
         session.workspace,

@@ -72,7 +72,10 @@ def platform_of(session: Session, console: Console) -> JobPlatform:
         YolopsError: there is none.
     """
     if session.named_server() is not None:
-        raise UsageError("--on sagemaker: a job goes to the platform of the workspace", "leave --tracking-uri out")
+        raise UsageError(
+            "--on sagemaker: a job goes to the platform of the workspace, and another server is named",
+            "leave out --tracking-uri and MLFLOW_TRACKING_URI",
+        )
     platform = session.platform()
     if platform is None:
         message = "training jobs run beside a platform in AWS, and this workspace has none"

@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -167,8 +168,8 @@ class Session:
         """
         from yolops.platform.outputs import Mode, Outputs
 
-        uri, described = self.tracking_uri.rstrip("/"), self.described()
-        if not uri or (described is not None and described.tracking_uri == uri):
+        uri = self.tracking_uri.rstrip("/")
+        if not uri or uri == self._own_address:
             return None
         if uri.startswith("arn:"):
             return Outputs(Mode.STUDIO, tracking_uri=uri, artifact_uri="", ui_url=uri)
@@ -177,6 +178,22 @@ class Session:
                 f"--tracking-uri {uri}: not the address of an MLflow server", "give http://..., https://... or arn:..."
             )
         return Outputs(Mode.EXTERNAL, tracking_uri=uri, artifact_uri="mlflow-artifacts:/", ui_url=uri)
+
+    @cached_property
+    def _own_address(self) -> str:
+        """The address of the platform that is meant where none is named: `yolops up` says it for other programs."""
+        from yolops.cli.deployment import address_of
+        from yolops.platform.local import LocalPlatform
+
+        if described := self.described():
+            return described.tracking_uri
+        try:
+            settings = self.workspace.settings()
+            return (
+                LocalPlatform(self.workspace).outputs().tracking_uri if settings is None else address_of(self, settings)
+            )
+        except YolopsError:
+            return ""
 
     def command_prefix(self) -> str:
         """Return what a person types before a command to work in this workspace again."""

@@ -86,8 +86,8 @@ def wait_until_healthy(deployment: Deployment, console: Console) -> None:
 
 
 def _for_other_programs(session: Session, outputs: Outputs) -> list[str]:
-    """Return the variables with which MLflow's own client finds the server; a password is not shown."""
-    from yolops.platform.access import CERTIFICATE, PASSWORD, USERNAME
+    """Return what MLflow's own client needs to find the server, and where a login for it comes from."""
+    from yolops.platform.access import CERTIFICATE
 
     lines = [f"For other programs: export MLFLOW_TRACKING_URI={outputs.tracking_uri}"]
     if not outputs.tracking_uri.startswith("https://"):
@@ -96,9 +96,8 @@ def _for_other_programs(session: Session, outputs: Outputs) -> list[str]:
         known = session.access(outputs).environment()
     except YolopsError as error:  # whoever may build a platform need not be let in to it
         return [*lines, f"  {error.message}; {error.hint}"]
-    lines += [f"  export {name}={shlex.quote(known[name])}" for name in (CERTIFICATE, USERNAME) if name in known]
-    prefix = session.command_prefix()
-    return [*lines, f"  {PASSWORD} is not shown; a login of your own, with its password: {prefix} users add NAME"]
+    lines += [f"  export {CERTIFICATE}={shlex.quote(known[CERTIFICATE])}"] if CERTIFICATE in known else []
+    return [*lines, f"  and a login of their own: {session.command_prefix()} users add NAME"]
 
 
 def _up_here(session: Session, console: Console, port: int | None) -> None:

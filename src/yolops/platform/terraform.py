@@ -74,10 +74,15 @@ class Terraform:
             YolopsError: terraform is not installed, is too old, or finds no provider.
         """
         self.records.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._initialised.is_file() and self._initialised.read_text(encoding="utf-8") == self._fingerprint():
+        if self.is_initialised:
             return
         self._stream("init", "-json", "-input=false")
         self._initialised.write_text(self._fingerprint(), encoding="utf-8")
+
+    @property
+    def is_initialised(self) -> bool:
+        """Whether providers and modules are there for the code as it is."""
+        return self._initialised.is_file() and self._initialised.read_text(encoding="utf-8") == self._fingerprint()
 
     def plan(
         self,
