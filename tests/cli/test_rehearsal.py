@@ -33,8 +33,6 @@ def test_a_command_runs_against_the_rehearsal_which_starts_for_it(tmp_path: Path
     before = yolops(tmp_path, "rehearsal", "status", "--json")
     assert (before.returncode, shown(before)["running"]) == (1, False)
     try:
-        local = yolops(tmp_path, "--rehearsal", "status")  # of a platform that does not run
-        assert (local.returncode, "--rehearsal up" in local.stderr) == (1, True)
         (tmp_path / "terraform.tfvars").touch()  # where nothing reads it
         checks = shown(yolops(tmp_path, "--rehearsal", "doctor", "--json"))["checks"]
         assert "`yolops --rehearsal init` writes" in checks[-1]["findings"][0]["fix"]
@@ -50,6 +48,15 @@ def test_a_command_runs_against_the_rehearsal_which_starts_for_it(tmp_path: Path
         reset = yolops(tmp_path, "rehearsal", "reset", "--json")
     assert shown(reset) == {"deleted": True}
     assert not (tmp_path / ".yolops" / "rehearsal").exists()
+
+
+def test_a_local_platform_has_nothing_to_rehearse_which_is_what_a_wrong_directory_shows(tmp_path: Path) -> None:
+    for arguments in (("status",), ("up", "--yes"), ("train", "cells", "--on", "sagemaker")):
+        refused = yolops(tmp_path, "--rehearsal", *arguments)
+        assert refused.returncode == 1
+        assert "nothing in AWS can be rehearsed" in refused.stderr
+        assert "try: yolops --rehearsal init" in refused.stderr
+        assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("arguments", [("--rehearsal", "status", "--help"), ("--rehearsal", "rehearsal", "stop")])

@@ -122,4 +122,4 @@ def _options(
     context.obj = session
     asks_for_help = bool({"--help", "-h"} & set(sys.argv))
     if rehearse and context.invoked_subcommand != "rehearsal" and not asks_for_help:
-        rehearsal.enter(session)
+        rehearsal.enter(session, str(context.invoked_subcommand))

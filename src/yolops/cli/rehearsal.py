@@ -10,6 +10,7 @@ import typer
 
 from yolops.cli.group import group
 from yolops.cli.session import Json, Session, opened
+from yolops.errors import YolopsError
 from yolops.platform.outputs import Mode
 from yolops.rehearsal.instance_mode import InstanceMode
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from yolops.cli.console import Console
     from yolops.platform.outputs import Outputs
     from yolops.rehearsal.rehearsal import Rehearsal, Status
+
+# The one makes it, the other says what is missing.
+WITHOUT_PLATFORM = ("init", "doctor")
 
 
 def commands() -> typer.Typer:
@@ -31,14 +35,20 @@ def commands() -> typer.Typer:
     )
 
 
-def enter(session: Session) -> None:
+def enter(session: Session, command: str) -> None:
     """Start the rehearsal unless it runs, and have this process and its children talk to it instead of AWS.
 
     Raises:
-        YolopsError: it is not installed, or does not start.
+        YolopsError: there is no platform to rehearse, or the rehearsal is not installed or does not start.
     """
     from yolops.rehearsal import environment
 
+    named = session.description or session.tracking_uri
+    if not named and command not in WITHOUT_PLATFORM and session.workspace.settings() is None:
+        raise YolopsError(
+            f"{session.workspace.root}: the platform of this workspace is local, so nothing in AWS can be rehearsed",
+            "yolops init makes one that is in AWS; if you are in the wrong directory, name the right one: --workspace",
+        )
     environment.enter(os.environ, _started(session, session.console()))
 
 
