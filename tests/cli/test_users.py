@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli.test_aws_commands import Typed, Workplace
 from tests.secure_mlflow import ADMIN, SecureMlflow, secure_mlflow
+from tests.terminal import Terminal
 from tests.tracking.mlflow_http import serving
 from yolops.errors import YolopsError
 from yolops.tracking.rest import MlflowRest
@@ -98,6 +99,14 @@ def test_a_password_may_come_from_stdin_and_is_not_shown_then(users: Users, serv
     assert given("password", "another long password").code == 0
     with pytest.raises(YolopsError, match="does not let you in as ben"):
         server.rest("ben", "long enough a password").get("users/current")
+
+
+def test_a_password_that_is_typed_is_asked_for_and_not_shown(users: Users, server: SecureMlflow) -> None:
+    terminal = Terminal(users.root, "users", "add", "dora", "--password-stdin", **users.environment)
+    terminal.answer("Password for dora: ", "long enough a password")
+    assert terminal.end() == 0, terminal.said
+    assert "long enough" not in terminal.said
+    assert server.rest("dora", "long enough a password").get("users/current")["user"]["username"] == "dora"
 
 
 def test_a_new_user_sees_nothing_of_others_and_may_do_what_is_granted(users: Users, server: SecureMlflow) -> None:

@@ -39,6 +39,20 @@ def ask(question: str, option: str, default: str = "") -> str:
         raise KeyboardInterrupt from None
 
 
+def ask_secret(question: str) -> str:
+    """Return what a person types without showing it; where nobody sits at a terminal, the first line of stdin.
+
+    Raises:
+        KeyboardInterrupt: the person leaves instead.
+    """
+    if not can_ask():
+        return sys.stdin.readline().rstrip("\r\n")
+    try:
+        return str(typer.prompt(question, hide_input=True, err=True))
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+
+
 def can_ask() -> bool:
     """Return whether a person sits at the terminal."""
     return sys.stdin.isatty()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import shlex
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -72,7 +71,7 @@ def _add(
 
     session, console = opened(context, as_json)
     rest, outputs = _server(session)
-    password = _new_password(from_stdin)
+    password = _new_password(name, from_stdin)
     add_user(rest, name, password, admin=admin)
     said = _environment(session, outputs, name, "" if from_stdin else password)
     console.data({"username": name, "admin": admin, "environment": said}, *_exports(said))
@@ -102,7 +101,7 @@ def _password(context: typer.Context, name: Name, from_stdin: FromStdin = False,
     session, console = opened(context, as_json)
     rest, outputs = _server(session)
     _spare_the_administrator(outputs, name)
-    password = _new_password(from_stdin)
+    password = _new_password(name, from_stdin)
     set_password(rest, name, password)
     said = _environment(session, outputs, name, "" if from_stdin else password)
     console.data({"username": name, "environment": said}, *_exports(said))
@@ -178,8 +177,10 @@ def _things(rest: MlflowRest, experiment: str, model: str, *, everything: bool) 
     return EVERYTHING if everything else (find_thing(rest, experiment=experiment, model=model),)
 
 
-def _new_password(from_stdin: bool) -> str:
-    return sys.stdin.readline().rstrip("\r\n") if from_stdin else secrets.token_urlsafe(PASSWORD_BYTES)
+def _new_password(name: str, from_stdin: bool) -> str:
+    from yolops.cli.questions import ask_secret
+
+    return ask_secret(f"Password for {name}") if from_stdin else secrets.token_urlsafe(PASSWORD_BYTES)
 
 
 def _environment(session: Session, outputs: Outputs, name: str, password: str) -> dict[str, str]:
