@@ -125,6 +125,12 @@ def test_a_backup_that_fails_says_why(backups: Backups, fake: FakeMlflow) -> Non
     assert f"{UNDO} failed: OSError: no" in refused(backups("create"))
 
 
+def test_whoever_is_no_administrator_is_told_who_makes_backups(backups: Backups, fake: FakeMlflow) -> None:
+    fake.will_answer("users/current", {"user": {"username": "bob", "is_admin": False}})
+    for command in (("create",), ("list",), ("restore", ID, "--yes"), ("remove", ID)):
+        assert "bob is no administrator of this MLflow" in refused(backups(*command))
+
+
 def test_where_the_server_makes_no_backups_it_is_said_what_does(backups: Backups, fake: FakeMlflow) -> None:
     fake.will_answer(BACKUPS, (404, "<html>"))
     assert "this MLflow makes no backups" in refused(backups("create"))

@@ -109,6 +109,7 @@ def _server(session: Session) -> MlflowRest:
             "in studio mode AWS keeps what MLflow holds, and gives nobody its database",
             "artifacts are in the bucket, with their former versions",
         ),
+        administrators=True,
     )
     return rest
 

@@ -109,7 +109,7 @@ def _platform(session: Session, to: str, *, rehearse: bool) -> tuple[Settings, M
     if settings is None:
         raise local
     studio = YolopsError("in studio mode AWS upgrades MLflow", "see the version in the SageMaker console")
-    rest, outputs = custom_server(session, local=local, studio=studio)
+    rest, outputs = custom_server(session, local=local, studio=studio, administrators=True)
     present, shipped = served_version(rest), shipped_versions(settings.configuration)
     if to not in shipped:
         raise YolopsError(

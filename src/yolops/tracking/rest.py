@@ -148,8 +148,8 @@ class MlflowRest:
         if error.code == 403:
             return YolopsError(
                 f"{self.base}: MLflow does not let {self.credentials.who} do this (403)",
-                "ask an administrator for the permission (yolops users grant); managed MLflow asks for "
-                "sagemaker-mlflow permissions",
+                "ask an administrator for the permission (yolops users grant); for managed MLflow, have IAM allow "
+                "sagemaker:CallMlflowAppApi, or the actions sagemaker-mlflow of a tracking server",
             )
         kind = NotFoundError if error.code == 404 else YolopsError
         return kind(f"{self.base}: MLflow answered {error.code}: {message}", "see how it is: yolops status")
