@@ -78,6 +78,7 @@ DATASET, JOB, ARTIFACT = (
     f"{BUCKET}/jobs/train-1/model.tar.gz",
     f"{BUCKET}/mlflow/artifacts/1/a",
 )
+ROOT = f"{BUCKET}/mlflow/server/ca.pem"
 PACK = f"{BUCKET}/datasets/bccd/.yolops/packs/{'0' * 64}.tar"
 BACKUP = f"{BUCKET}/backups/20260102-030405-00aa/manifest.json"
 READ, WRITE = "s3: GetObject", "s3: PutObject AbortMultipartUpload"
@@ -113,9 +114,10 @@ PERSON_CALLS = (
 )
 
 TRAINING = [
-    *listing("datasets/bccd/", "datasets/bccd/.yolops/versions/", "jobs/train-1/", "mlflow/1/"),
+    *listing("datasets/bccd/", "datasets/bccd/.yolops/versions/", "jobs/train-1/"),
     *[one for place in (DATASET, PACK) for one in on(place, READ)],
-    *[one for place in (JOB, ARTIFACT) for one in on(place, READ) + on(place, WRITE)],
+    *on(JOB, READ),
+    *on(JOB, WRITE),
     *on(JOB_LOGS, "logs: CreateLogGroup DescribeLogStreams"),
     *on(JOB_STREAM, "logs: CreateLogStream PutLogEvents"),
     *on("*", "cloudwatch: PutMetricData", cloudwatch__namespace="/aws/sagemaker/TrainingJobs"),
@@ -135,9 +137,13 @@ TRAINING = [
     *on(KEY, "kms: Decrypt DescribeKey GenerateDataKey"),
     *on(KEY, "kms: CreateGrant", kms__GrantIsForAWSResource="true"),
 ]
-# What people know the server by, what only lies beside, and datasets: a job reads them.
+# Only beside managed MLflow: a server of one's own brings artifacts itself.
+BRINGS_ARTIFACTS = [*listing("mlflow/artifacts/1/"), *on(ARTIFACT, READ), *on(ARTIFACT, WRITE)]
+# What only lies beside; and what people know the server by, and datasets: a job reads them.
 NOT_TRAINING = [
-    *[one for key in ("mlflow/server/ca.pem", "mlflow/artifacts-old/1/a") for one in on(f"{BUCKET}/{key}", WRITE)],
+    *listing("mlflow/artifacts-old/", "mlflow/server/"),
+    *[one for key in ("artifacts-old/1/a", "server-old/ca.pem") for one in on(f"{BUCKET}/mlflow/{key}", READ)],
+    *[one for place in (ROOT, f"{BUCKET}/mlflow/artifacts-old/1/a") for one in on(place, WRITE)],
     *[one for place in (DATASET, PACK) for one in on(place, f"{WRITE} DeleteObject")],
 ]
 STORE = [
@@ -263,11 +269,12 @@ def github(subject: str, audience: str = "sts.amazonaws.com") -> Request:
 # deployment and role: what it needs
 NEEDS = {
     ("custom", f"{PROJECT}-training"): Needs(
-        [*TRAINING, *on(JOBS_SECRET, "secretsmanager: GetSecretValue")],
+        [*TRAINING, *on(ROOT, READ), *on(JOBS_SECRET, "secretsmanager: GetSecretValue")],
         assumed_by("sagemaker.amazonaws.com"),
         # Nor the passwords of the server, and no other secret that is called like the login of jobs.
         never=[
             *NOT_TRAINING,
+            *BRINGS_ARTIFACTS,
             *[one for secret in (SECRET, OTHER_SECRET) for one in on(secret, "secretsmanager: GetSecretValue")],
             *on(BACKUP, ALL_OF_OBJECTS),
             *listing("backups/"),
@@ -314,12 +321,12 @@ NEEDS = {
         complete=False,
     ),
     ("studio-app", f"{PROJECT}-training"): Needs(
-        TRAINING + on(APP, "sagemaker: CallMlflowAppApi DescribeMlflowApp"),
+        TRAINING + BRINGS_ARTIFACTS + on(APP, "sagemaker: CallMlflowAppApi DescribeMlflowApp"),
         assumed_by("sagemaker.amazonaws.com"),
         never=NOT_TRAINING,
     ),
     ("studio-server", f"{PROJECT}-training"): Needs(
-        TRAINING + mlflow(RUN_CALLS) + on(SERVER, "sagemaker: DescribeMlflowTrackingServer"),
+        TRAINING + BRINGS_ARTIFACTS + mlflow(RUN_CALLS) + on(SERVER, "sagemaker: DescribeMlflowTrackingServer"),
         assumed_by("sagemaker.amazonaws.com"),
         never=NOT_TRAINING,
     ),

@@ -35,21 +35,20 @@ data "aws_iam_policy_document" "training" {
     condition {
       test     = "StringLike"
       variable = "s3:prefix"
-      values   = ["datasets/*", "jobs/*", "mlflow/*"]
+      values   = concat(["datasets/*", "jobs/*"], local.artifacts)
     }
   }
 
   statement {
     sid       = "Read"
     actions   = ["s3:GetObject"]
-    resources = [for prefix in ["datasets", "jobs", "mlflow"] : "${var.bucket_arn}/${prefix}/*"]
+    resources = [for key in concat(["datasets/*", "jobs/*"], local.artifacts, local.certificate) : "${var.bucket_arn}/${key}"]
   }
 
   statement {
-    sid     = "Write"
-    actions = ["s3:AbortMultipartUpload", "s3:PutObject"]
-    # Not mlflow/server: there lies the certificate by which people know the server again.
-    resources = [for prefix in ["jobs", "mlflow/artifacts"] : "${var.bucket_arn}/${prefix}/*"]
+    sid       = "Write"
+    actions   = ["s3:AbortMultipartUpload", "s3:PutObject"]
+    resources = [for key in concat(["jobs/*"], local.artifacts) : "${var.bucket_arn}/${key}"]
   }
 
   statement {
@@ -176,6 +175,13 @@ data "aws_iam_policy_document" "training" {
 }
 
 locals {
+  # Managed MLflow has its clients bring artifacts to the bucket. A server of one's own brings them itself, as far as who
+  # asks may: with a way around it a job could put another model into anybody's run.
+  managed   = length(var.tracking_statement_arns) > 0
+  artifacts = local.managed ? ["mlflow/artifacts/*"] : []
+  # By which jobs know that server again. Who could write it would be taken for the server.
+  certificate = local.managed ? [] : ["mlflow/server/ca.pem"]
+
   ec2 = "arn:${local.partition}:ec2:${local.region}:${local.account}"
 
   # What a run calls, from its first metric to the alias of its model; nothing that deletes a run or a model.

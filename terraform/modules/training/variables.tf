@@ -12,7 +12,7 @@ variable "bucket_name" {
 
 variable "bucket_arn" {
   type        = string
-  description = "ARN of that bucket; a job reads datasets/, jobs/ and mlflow/, and writes jobs/ and mlflow/artifacts/."
+  description = "ARN of that bucket; a job reads datasets/ and jobs/, writes jobs/, and with managed MLflow reads and writes mlflow/artifacts/."
   nullable    = false
 }
 

@@ -101,10 +101,10 @@ run "lets_a_job_do_what_training_needs_and_no_more" {
   }
 
   assert {
-    condition = toset(one([
+    condition = one([
       for statement in jsondecode(data.aws_iam_policy_document.training.json).Statement : statement.Resource if statement.Sid == "Write"
-    ])) == toset([for prefix in ["jobs", "mlflow/artifacts"] : "${var.bucket_arn}/${prefix}/*"])
-    error_message = "a job can overwrite neither a dataset nor the certificate of the server"
+    ]) == "${var.bucket_arn}/jobs/*"
+    error_message = "a job can overwrite neither a dataset, nor the certificate of the server, nor what is in its MLflow"
   }
 
   assert {
@@ -136,6 +136,13 @@ run "lets_a_job_log_to_the_managed_mlflow_and_use_the_key" {
       for statement in jsondecode(data.aws_iam_policy_document.training.json).Statement : statement.Resource if statement.Sid == "Track"
     ]) == var.tracking_statement_arns[0]
     error_message = "a job logs to this MLflow only"
+  }
+
+  assert {
+    condition = toset(one([
+      for statement in jsondecode(data.aws_iam_policy_document.training.json).Statement : statement.Resource if statement.Sid == "Write"
+    ])) == toset([for prefix in ["jobs", "mlflow/artifacts"] : "${var.bucket_arn}/${prefix}/*"])
+    error_message = "a job brings artifacts to managed MLflow by itself"
   }
 
   assert {
