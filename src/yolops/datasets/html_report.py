@@ -31,7 +31,9 @@ _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #222; }
 table { border-collapse: collapse; margin: 1rem 0; } th, td { text-align: left; padding: .2rem .8rem .2rem 0; }
-td { border-top: 1px solid #ddd; vertical-align: top; overflow-wrap: anywhere; } td.n { text-align: right; }
+td { border-top: 1px solid #ddd; vertical-align: top; } td.n { text-align: right; }
+td:first-child { white-space: nowrap; }
+h1 { font-size: 1.5rem; } h1, p, td { overflow-wrap: anywhere; }
 .error { color: #b00020; } .warning { color: #8a5a00; } .info { color: #00588a; }
 .pictures { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; width: 20rem; }
 figcaption { font-size: 13px; overflow-wrap: anywhere; } img { max-width: 100%; }
