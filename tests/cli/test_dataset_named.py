@@ -66,6 +66,14 @@ def test_a_version_is_pulled_once_and_has_the_name_and_fingerprint_that_were_ask
     assert dataset.source.is_relative_to(session.workspace.state)
 
 
+def test_whoever_mistypes_a_directory_is_shown_the_one_that_is_there(session: Session, builder: Builder) -> None:
+    assert builder.root == Path("data").absolute()
+    for word, hint in (("dta", "did you mean the directory data?"), ("cats", "yolops dataset list")):
+        with pytest.raises(YolopsError, match=f"{word}: is no dataset on this machine") as raised:
+            here(session, word)
+        assert hint in raised.value.hint
+
+
 def test_a_pulled_version_that_somebody_has_changed_is_not_trained_on(session: Session, builder: Builder) -> None:
     stored(session, builder)
     with named_dataset(session, session.console(), "cats") as (dataset, _):

@@ -31,6 +31,16 @@ def test_a_directory_is_read_through_its_data_yaml(builder: Builder) -> None:
     assert "test" not in dataset.splits
 
 
+def test_whoever_names_a_directory_beside_the_dataset_is_shown_the_right_one(builder: Builder) -> None:
+    for wrong in (builder.root / "images", builder.root.parent):
+        with pytest.raises(YolopsError) as raised:
+            read_dataset(wrong)
+        assert raised.value.hint == f"there is one in {builder.root}"
+    with pytest.raises(YolopsError) as raised:
+        read_dataset(builder.root / "images" / "train")
+    assert "yolops dataset convert" in raised.value.hint
+
+
 def test_path_dot_means_the_directory_of_the_yaml_wherever_it_is_read_from(builder: Builder, tmp_path: Path) -> None:
     write(builder, "path: .\ntrain: images/train\nval: images/val\nnames: [cat]\n")
     relative = Path(os.path.relpath(builder.yaml))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from contextlib import contextmanager
 from pathlib import Path
@@ -152,7 +153,10 @@ def _found(store: Store, name: str, version: str, word: str) -> Manifest:
 
 
 def _not_here(word: str, error: YolopsError) -> YolopsError:
-    return YolopsError(f"{word}: is no dataset on this machine, and {error.message}", error.hint)
+    here = [file.parent.name for file in Path().glob("*/data.yaml")]
+    near = difflib.get_close_matches(word, here, n=1)
+    hint = f"did you mean the directory {near[0]}?" if near else error.hint
+    return YolopsError(f"{word}: is no dataset on this machine, and {error.message}", hint)
 
 
 def _parts(word: str) -> tuple[str, str, str]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from yolops.findings import Finding
 
 SPLITS = ("train", "val", "test")
+MOST_NEAR = 3
 # What ultralytics reads of a dataset of keypoints.
 POSE_KEYS = ("kpt_shape", "flip_idx", "kpt_names")
 # The largest public class list (about 22,000 ImageNet names) takes half a megabyte.
@@ -144,18 +145,33 @@ def _yaml_of(path: Path) -> Path:
             fix = "give a data.yaml or the directory that holds one"
             raise DescriptionError("description-missing", str(path), "there is no such dataset", fix)
         return path
-    for name in ("data.yaml", "data.yml"):
-        if (path / name).is_file():
-            return path / name
+    if described := _described(path):
+        return described
     others = sorted((*path.glob("*.yaml"), *path.glob("*.yml")))
     if len(others) == 1:
         return others[0]
-    raise DescriptionError(
-        "description-missing",
-        str(path),
-        "no data.yaml in this directory",
-        "name the file itself" if others else "convert the annotations first: yolops dataset convert --help",
-    )
+    if others:
+        fix = "name the file itself"
+    elif near := _near(path):
+        fix = f"there is one in {' and '.join(near)}"
+    else:
+        fix = "convert the annotations first: yolops dataset convert --help"
+    raise DescriptionError("description-missing", str(path), "no data.yaml in this directory", fix)
+
+
+def _described(directory: Path) -> Path | None:
+    files = (directory / name for name in ("data.yaml", "data.yml"))
+    return next((file for file in files if file.is_file()), None)
+
+
+def _near(path: Path) -> list[str]:
+    """Return the directories that a person may have meant: the one above, or some of those below."""
+    try:
+        with os.scandir(path) as entries:
+            below = sorted(entry.path for entry in entries if entry.is_dir())
+    except OSError:  # it may not be read
+        below = []
+    return [one for one in (str(path.parent), *below) if _described(Path(one))][:MOST_NEAR]
 
 
 def _load(source: Path) -> tuple[Mapping[Any, Any], Mapping[str, int]]:
