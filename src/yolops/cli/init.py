@@ -129,7 +129,7 @@ def _write(session: Session, choices: Choices, console: Console) -> None:
     for name in laid.edited:
         console.warn(f"{workspace.configuration / name}: has been edited, and was left as it is")
     if not fresh:
-        console.warn(f"{workspace.settings_file}: is there already, and was left as it is")
+        console.warn(f"{workspace.settings_file}: is there already, and was left as it is; edit it for other settings")
     console.data(
         {
             "configuration": str(workspace.configuration),

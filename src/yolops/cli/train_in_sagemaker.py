@@ -173,7 +173,7 @@ def _show(console: Console, spec: JobSpec, outcomes: Sequence[Outcome], value: d
     from yolops.cli.console import table
 
     rows = [
-        ("job", spec.name.replace(NO_RUN[:ID_CHARACTERS], "(ID of the run)")),
+        ("job", _without_run(spec.name)),
         ("instance", f"{spec.instance_type}{' (spot)' if spec.spot else ''}, {spec.volume_gb} GB"),
         ("image", spec.image),
         ("may run", f"{spec.max_run_s} s" + (f", {spec.max_wait_s} s with all waiting" if spec.spot else "")),
@@ -182,10 +182,14 @@ def _show(console: Console, spec: JobSpec, outcomes: Sequence[Outcome], value: d
         ("dataset", f"{spec.request.dataset}@{spec.request.version[:SHOWN_CHARACTERS]}"),
         ("model", spec.request.model),
         *((f"channel {name}", uri) for name, uri in spec.channels.items()),
-        ("checkpoints", spec.checkpoint_uri),
+        ("checkpoints", _without_run(spec.checkpoint_uri)),
         *spec.environment.items(),
         *((f"tag {name}", value) for name, value in spec.tags.items()),
     ]
     checks = [(outcome.check, outcome.verdict.value, outcome.found) for outcome in outcomes]
     value = {"job": spec.as_dict(), **value, "checks": [outcome.as_dict() for outcome in outcomes]}
     console.data(value, table("", "", rows=rows), "", table("check", "", "found", rows=checks))
+
+
+def _without_run(name: str) -> str:
+    return name.replace(NO_RUN[:ID_CHARACTERS], "(ID of the run)")
