@@ -82,6 +82,27 @@ def test_a_narrow_terminal_cuts_no_word_of_a_table_in_two() -> None:
     assert {*columns, *run[:3], *run[3].split(), "0.1234", "64c82675", "a" * 16} <= set(words)
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        (
+            "20260109-101500-7be2",
+            "interrupted",
+            "what a restore replaced",
+            "3 experiments, 41 runs",
+            "database 1.2 MB, 3",
+        ),
+        ("cells-yolo11n-1a2b3c4d", "InProgress (Training, interrupted 1x)", "11-26 21:37", "3600 s", "ml.g4dn.xlarge"),
+    ],
+)
+def test_what_a_person_copies_from_the_first_column_stays_whole_on_80_columns(row: tuple[str, ...]) -> None:
+    screen = io.StringIO()
+    shown = table("name", "state", "why", "holds", "size", rows=[(*row[:4], f"{row[4]} artifacts of the bucket")])
+    RichConsole(file=screen, force_terminal=True, color_system=None, width=80, soft_wrap=True).print(shown)
+    assert row[0] in screen.getvalue().split()
+    assert max(map(len, screen.getvalue().splitlines())) <= 80
+
+
 def test_the_worst_findings_come_first_and_the_rest_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
     info, warning, error = (_finding(severity) for severity in (Severity.INFO, Severity.WARNING, Severity.ERROR))
     Console().findings([info, warning, error, info], most=2)

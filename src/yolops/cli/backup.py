@@ -47,7 +47,16 @@ def _list(context: typer.Context, as_json: Json = False) -> None:
 
     session, console = opened(context, as_json)
     backups = list_backups(_server(session))
-    rows = [(one.id, one.state, one.why, str(one.counts or "-"), _size(one) if one.whole else "-") for one in backups]
+    rows = [
+        (
+            one.id,
+            one.state,
+            "what a restore replaced" if one.restores else one.why,
+            str(one.counts or "-"),
+            _size(one) if one.whole else "-",
+        )
+        for one in backups
+    ]
     nothing = f"no backups yet; make one: {session.command_prefix()} backup create"
     shown = table("backup", "state", "why", "holds", "size", rows=rows) if rows else nothing
     console.data([asdict(one) for one in backups], shown)

@@ -30,6 +30,8 @@ BAR_AFTER_S = 2.0
 PIPE_COLUMNS = 4000
 # A word of a table is folded only if it is longer than this; a date, a status or an ID stays whole.
 WHOLE_WORD = 16
+# In the first column stands what a person types next, such as the name of a job: it stays on one line.
+WHOLE_NAME = 24
 # Text is shown as it is: rich would take `[0]` for markup, and the `:100:` behind the name of a file for an emoji.
 LITERAL: Any = {"soft_wrap": True, "highlight": False, "markup": False, "emoji": False}
 ISSUES = "https://github.com/yolops/yolops/issues"
@@ -167,8 +169,14 @@ def table(*columns: str, rows: Sequence[Sequence[Any]]) -> Table:
     for index, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
         words = " ".join([column, *(str(_cell(row[index])) for row in rows)]).split()
-        widest = min(max(map(len, words), default=0), WHOLE_WORD)
-        result.add_column(column, justify="right" if numeric else "left", overflow="fold", min_width=widest)
+        longest = max(map(len, words), default=0)
+        result.add_column(
+            column,
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=index == 0 and longest <= WHOLE_NAME,
+            min_width=min(longest, WHOLE_WORD),
+        )
     for row in rows:
         result.add_row(*(_cell(value) for value in row))
     return result
