@@ -105,6 +105,12 @@ def test_an_address_is_pulled_from_any_workspace(s3: dict[str, str], run: Any, t
     assert "no version" in result.stderr
 
 
+def test_a_bucket_that_is_not_there_is_named(s3: dict[str, str], run: Any, tmp_path: Path) -> None:
+    error = run("pull", "s3://of-nobody/datasets/dogs", tmp_path / "dogs").exception
+    assert isinstance(error, YolopsError)
+    assert "there is no bucket of-nobody" in error.message
+
+
 @pytest.mark.parametrize("address", ["s3://", "s3://bucket", "s3:///name"])
 def test_an_address_that_names_no_dataset_is_refused(run: Any, tmp_path: Path, address: str) -> None:
     error = run("pull", address, tmp_path / "out").exception

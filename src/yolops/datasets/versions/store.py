@@ -6,7 +6,7 @@ import re
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from yolops.aws import DENIED, EXPIRED, INVALID, MOST_TEXT, Aws
+from yolops.aws import DENIED, EXPIRED, INVALID, MOST_TEXT, Aws, AwsError
 from yolops.errors import UsageError, YolopsError
 
 if TYPE_CHECKING:
@@ -165,7 +165,13 @@ def bucket_anywhere(uri: str) -> ObjectStore:
         YolopsError: there is no such bucket, or there are no credentials.
     """
     name = uri.removeprefix("s3://").partition("/")[0]
-    return bucket(Aws(Aws(SOME_REGION).region_of(name)), uri)
+    try:
+        region = Aws(SOME_REGION).region_of(name)
+    except AwsError as error:
+        if not error.absent:
+            raise
+        raise YolopsError(f"{uri}: there is no bucket {name}", "correct the name of the bucket") from error
+    return bucket(Aws(region), uri)
 
 
 def address_parts(address: str) -> tuple[str, str]:
