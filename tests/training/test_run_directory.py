@@ -81,8 +81,10 @@ def test_a_name_that_no_training_has_is_answered_with_those_there_are(runs: Path
     with pytest.raises(YolopsError, match="--resume second: no training") as caught:
         RunDirectory.find(runs, "second")
     assert "first" in caught.value.hint
+    assert "--on sagemaker" in caught.value.hint
 
 
 def test_where_nothing_was_trained_there_is_nothing_to_resume(runs: Path) -> None:
-    with pytest.raises(YolopsError, match="no training to go on with"):
+    with pytest.raises(YolopsError, match="no training to go on with") as caught:
         RunDirectory.find(runs, "last")
+    assert "--on sagemaker" in caught.value.hint

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 MOST_NAMED = 5
+IN_SAGEMAKER = "what runs in SageMaker goes on with --on sagemaker"
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,9 @@ class RecordedDirectory(Generic[R]):
         """
         known = cls.all_below(parent)
         if not known:
-            raise YolopsError(f"{parent}: there is no {cls.what} to go on with", f"start one: {cls.command} data.yaml")
+            raise YolopsError(
+                f"{parent}: there is no {cls.what} to go on with", f"start one: {cls.command} data.yaml; {IN_SAGEMAKER}"
+            )
         if which == "last":
             return known[0]
         given = Path(which)
@@ -139,7 +142,8 @@ class RecordedDirectory(Generic[R]):
                 return one
         names = ", ".join(one.path.name for one in known[:MOST_NAMED])
         raise YolopsError(
-            f"--resume {which}: no {cls.what} of this workspace", f"give `last`, its ID, or one of: {names}"
+            f"--resume {which}: no {cls.what} of this workspace",
+            f"give `last`, its ID, or one of: {names}; {IN_SAGEMAKER}",
         )
 
 
