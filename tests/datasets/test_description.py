@@ -131,6 +131,7 @@ SPLITS = "train: images/train\nval: images/val\n"
         (b"\x89PNG\r\n\x1a\n", "not valid YAML"),
         ("[" * 5000, "not valid YAML"),
         ("names: 2024-13-45\n" + SPLITS, "not valid YAML"),
+        *((SPLITS + f"nc: {odd}\n", "not valid YAML") for odd in ("!!bool x", "!!int ''", "!!timestamp x")),
         (SPLITS, "neither `names` nor `nc`"),
         (SPLITS + "nc: 3\nnames: [a, b]\n", r"data\.yaml:3: `nc` is 3 but `names` has 2"),
         (SPLITS + "nc: many\n", "not a number of classes"),

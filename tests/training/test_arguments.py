@@ -76,6 +76,8 @@ def test_numbers_truth_values_and_lists_come_back_in_all_three_forms(name: str, 
 @example("2024-01-01")
 @example("0x_")
 @example("!!binary aGk=")
+@example("!!bool x")
+@example("!!timestamp x")
 @example("&a [*a]")
 @example("{2024-01-01: 1}")
 def test_whatever_is_typed_becomes_a_value_that_can_be_recorded(text: str) -> None:

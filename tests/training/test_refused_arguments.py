@@ -34,7 +34,9 @@ def test_a_batch_may_be_a_number_a_part_of_the_memory_or_the_trainers_choice(tmp
     UltralyticsTrainer(tmp_path).check({"batch": batch}, "yolo11n.yaml")
 
 
-@pytest.mark.parametrize("text", ["train: images/train\nval: images/val\nnames: [a]\n", "train: [", "", "- a\n"])
+@pytest.mark.parametrize(
+    "text", ["train: images/train\nval: images/val\nnames: [a]\n", "train: [", "", "- a\n", "nc: !!bool x"]
+)
 def test_a_yaml_that_describes_no_model_is_no_model(tmp_path: Path, text: str) -> None:
     (tmp_path / "data.yaml").write_text(text)
     with pytest.raises(YolopsError, match="describes no model"):

@@ -28,6 +28,8 @@ MOST_NEAR = 3
 POSE_KEYS = ("kpt_shape", "flip_idx", "kpt_names")
 # The largest public class list (about 22,000 ImageNet names) takes half a megabyte.
 MAX_YAML_BYTES = 4 * 1024 * 1024
+# What PyYAML raises; the last two for `!!bool x` and `!!timestamp x`.
+NOT_YAML = (yaml.YAMLError, ValueError, LookupError, AttributeError)
 # Besides `download`, under which ultralytics 8.4 runs a script, what other tools and forks take commands from.
 EXECUTABLE = ("autodownload", "command", "exec", "postprocess", "preprocess", "run", "script", "setup")
 
@@ -188,7 +190,7 @@ def _load(source: Path) -> tuple[Mapping[Any, Any], Mapping[str, int]]:
         loader = yaml.SafeLoader(content)
         node = loader.get_single_node()
         value = loader.construct_document(node) if node else None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (*NOT_YAML, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{source}:{mark.line + 1}" if mark else str(source)
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or type(error).__name__

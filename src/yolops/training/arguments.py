@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from yolops.datasets.description import NOT_YAML
 from yolops.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def parse_value(text: str) -> object:
     try:
         value = float(text) if _is_float(text) else yaml.safe_load(text)
         json.dumps(value)  # dates and sets are YAML too, and no argument
-    except (yaml.YAMLError, ValueError, TypeError):
+    except (*NOT_YAML, TypeError):
         return text
     return value
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
+from yolops.datasets.description import NOT_YAML
 from yolops.errors import UsageError, YolopsError
 from yolops.imports import importing
 from yolops.models.yolo_detector.torchvision_repair import ensure_torchvision
@@ -223,7 +224,7 @@ def _check_checkpoint(path: Path) -> None:
 def _describes_a_model(file: Path) -> bool:
     try:
         value = yaml.safe_load(file.read_bytes())
-    except (OSError, yaml.YAMLError):
+    except (OSError, *NOT_YAML):
         return False
     return isinstance(value, dict) and {"backbone", "head"} <= value.keys()
 
