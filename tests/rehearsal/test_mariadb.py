@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from yolops.errors import YolopsError
 from yolops.rehearsal.certificates import Authority
 from yolops.rehearsal.mariadb import Database, MariaDb, is_installed
+from yolops.running_processes import find_background
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason="MariaDB is not installed (apt-get install mariadb-server)")
 
@@ -141,6 +143,13 @@ def test_no_password_stands_in_arguments_log_or_readable_files(server: MariaDb) 
     assert PASSWORD not in server.log.read_text()
     assert PASSWORD not in repr(DATABASE)
     assert not (server.log.parent / "login.sql").exists()
+
+
+def test_a_database_that_refuses_its_settings_does_not_go_on_running(authority: Authority, tmp_path: Path) -> None:
+    made = MariaDb(tmp_path / "database", authority)
+    with pytest.raises(YolopsError, match="refused its settings"):
+        made.start(replace(DATABASE, schema="x" * 65))
+    assert find_background(tmp_path) == []
 
 
 def test_a_deleted_database_leaves_no_process_and_no_file(authority: Authority, tmp_path: Path) -> None:

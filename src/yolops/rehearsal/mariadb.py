@@ -99,14 +99,12 @@ class MariaDb:
             self._set_up()
         self.port = steady_port(self._directory / "port")
         self._identity = process.start_background(self._command(database), log=self.log, cwd=self._data)
-        deadline = time.monotonic() + START_PATIENCE_S
-        while not self._answers():
-            if not self.runs():
-                raise YolopsError("the database ended while it was starting", f"read {self.log}")
-            if time.monotonic() >= deadline:
-                raise YolopsError(f"the database did not answer within {START_PATIENCE_S:g} s", f"read {self.log}")
-            time.sleep(POLL_S)
-        self.apply(database)
+        try:
+            self._wait_for_answer()
+            self.apply(database)
+        except BaseException:
+            self.stop()
+            raise
 
     def apply(self, database: Database) -> None:
         """Create user and schema unless they are there, and set password and parameters, without a restart.
@@ -120,7 +118,8 @@ class MariaDb:
         script.touch(mode=0o600, exist_ok=False)
         script.write_text("\n".join(_statements(database)), encoding="utf-8")
         try:
-            done = self._query(f"source {script}")
+            # As its input: of the errors in what `source` reads, the client's exit code says nothing.
+            done = self._ask('exec "$@" <../login.sql')
         finally:
             script.unlink()
         if done.returncode != 0:
@@ -180,15 +179,19 @@ class MariaDb:
             *(f"--{name.replace('_', '-')}={parameters[name]}" for name in PARAMETERS),
         ]
 
-    def _answers(self) -> bool:
-        return self._query("SELECT 1").returncode == 0
+    def _wait_for_answer(self) -> None:
+        deadline = time.monotonic() + START_PATIENCE_S
+        while self._ask('exec "$@" --execute="SELECT 1"').returncode != 0:
+            if not self.runs():
+                raise YolopsError("the database ended while it was starting", f"read {self.log}")
+            if time.monotonic() >= deadline:
+                raise YolopsError(f"the database did not answer within {START_PATIENCE_S:g} s", f"read {self.log}")
+            time.sleep(POLL_S)
 
-    def _query(self, statement: str) -> process.Completed:
-        return process.run(
-            [_program(CLIENT), "--no-defaults", "--socket=server.sock", f"--execute={statement}"],
-            cwd=self._data,
-            timeout=QUERY_PATIENCE_S,
-        )
+    def _ask(self, line: str) -> process.Completed:
+        """Run a line of a shell, in which `"$@"` is the client of this server."""
+        client = (_program(CLIENT), "--no-defaults", "--socket=server.sock")
+        return process.run(["sh", "-c", line, "sh", *client], cwd=self._data, timeout=QUERY_PATIENCE_S)
 
 
 def is_installed() -> bool:
