@@ -18,6 +18,7 @@ from yolops.platform.health import address, answers, is_alive
 from yolops.platform.server_command import bytecode_directory, bytecode_environment, server_version
 from yolops.rehearsal import machines
 from yolops.rehearsal.instance_mode import InstanceMode, choose
+from yolops.whole_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -185,7 +186,8 @@ class Rehearsal:
 
     def _choose(self, asked: InstanceMode | None) -> InstanceMode:
         chosen = self._mode() if asked is None else choose(asked)
-        (self._directory / "instances.mode").write_text(chosen, encoding="utf-8")
+        with whole_file(self._directory / "instances.mode") as draft:
+            draft.write_text(chosen, encoding="utf-8")
         return chosen
 
     def _mode(self) -> InstanceMode:

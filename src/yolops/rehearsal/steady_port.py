@@ -6,6 +6,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from yolops.platform.ports import LOOPBACK, is_free
+from yolops.whole_file import whole_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,5 +22,6 @@ def steady_port(file: Path) -> int:
     if not former or not is_free(former):
         with socket.create_server((LOOPBACK, 0)) as free:
             former = int(free.getsockname()[1])
-        file.write_text(str(former), encoding="utf-8")
+        with whole_file(file) as draft:
+            draft.write_text(str(former), encoding="utf-8")
     return former
