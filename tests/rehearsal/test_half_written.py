@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from yolops.platform.workspace import Workspace
+from yolops.rehearsal.calls import Call, MissingCalls
 from yolops.rehearsal.instance_mode import InstanceMode
 from yolops.rehearsal.rehearsal import Rehearsal
 from yolops.rehearsal.steady_port import steady_port
@@ -45,3 +46,13 @@ def test_a_start_on_a_full_disk_leaves_what_instances_are(tmp_path: Path) -> Non
     with pytest.raises(OSError, match="File too large"), full_disk():
         Rehearsal(workspace).start(InstanceMode.PROCESS)
     assert mode.read_text() == "process"
+
+
+def test_of_the_calls_that_were_missing_a_line_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "unimplemented.jsonl"
+    call = Call("ec2", "DescribeHosts", "ec2", reads=True)
+    MissingCalls(file).add(call, "not implemented")
+    with file.open("a") as stream:
+        stream.write('{"at": "2026-01-02T03:')
+    [counted] = MissingCalls(file).counts()
+    assert (counted["action"], counted["count"]) == ("DescribeHosts", 1)

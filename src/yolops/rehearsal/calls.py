@@ -88,7 +88,7 @@ class MissingCalls:
         self._file = file
         self._lock = threading.Lock()
         lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-        self._counts = _counted(json.loads(line) for line in lines)
+        self._counts = _counted(entry for line in lines for entry in _whole(line))
 
     def add(self, call: Call, reason: str) -> None:
         """Take note of one."""
@@ -110,6 +110,13 @@ class MissingCalls:
 
 def _counted(entries: Iterable[dict[str, str]]) -> Counter[tuple[str, str, str]]:
     return Counter((entry["service"], entry["action"], entry["reason"]) for entry in entries)
+
+
+def _whole(line: str) -> list[dict[str, str]]:
+    try:
+        return [json.loads(line)]
+    except ValueError:  # the disk was full
+        return []
 
 
 def _body(environ: dict[str, Any]) -> str:
