@@ -36,7 +36,7 @@ class MetadataService:
         listening = namespace.tcp_socket()
         listening.bind((METADATA, PORT))
         listening.listen(16)
-        self._server = ThreadingHTTPServer((METADATA, PORT), _handler(_Tokens()), bind_and_activate=False)
+        self._server = ThreadingHTTPServer((METADATA, PORT), _handler(Tokens()), bind_and_activate=False)
         self._server.socket.close()
         self._server.socket = listening
         self._server.daemon_threads = True
@@ -53,20 +53,23 @@ class MetadataService:
         self._server.server_close()
 
 
-class _Tokens:
+class Tokens:
     """The tokens that were given out, each for one address and some time."""
 
     def __init__(self) -> None:
         self._given: dict[str, tuple[str, float]] = {}
+        self._lock = threading.Lock()
 
     def give(self, address: str, ttl_s: int) -> str:
-        now = time.monotonic()
-        self._given = {token: about for token, about in self._given.items() if about[1] > now}
-        token = secrets.token_urlsafe(40)
-        self._given[token] = address, now + ttl_s
+        """Return a new token for an address."""
+        now, token = time.monotonic(), secrets.token_urlsafe(40)
+        with self._lock:
+            living = {known: about for known, about in self._given.items() if about[1] > now}
+            self._given = {**living, token: (address, now + ttl_s)}
         return token
 
     def holds(self, token: str, address: str) -> bool:
+        """Return whether a token was given to an address, and not too long ago."""
         owner, until = self._given.get(token, ("", 0.0))
         return owner == address and time.monotonic() < until
 
@@ -93,7 +96,7 @@ def answer(instance: Any, path: str) -> bytes | None:
     return None if text is None else text.encode()
 
 
-def _handler(tokens: _Tokens) -> type[BaseHTTPRequestHandler]:
+def _handler(tokens: Tokens) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         """One request."""
 
