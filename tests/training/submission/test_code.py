@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import shutil
 import tarfile
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import pytest
 
 from tests.datasets.versions.memory_store import MemoryStore
 from yolops.platform.configuration import configuration_source
@@ -70,6 +75,25 @@ def test_wheels_are_sent_once_and_known_to_be_all_there(tmp_path: Path) -> None:
     shutil.rmtree(cache)
     packages.send_packages(store, lock, cache, lambda _done, _of: None)
     assert len(store.written) == 3
+
+
+def test_two_commands_that_need_wheels_at_the_same_time_both_send_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = tmp_path / "index" / WHEELS[0]
+    wheel.parent.mkdir()
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("one-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: one\nVersion: 1\n")
+        archive.writestr("one-1.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("one-1.dist-info/RECORD", "")
+    lock, stores = tmp_path / "job.txt", [MemoryStore(), MemoryStore()]
+    lock.write_text(f"one==1 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
+    with ThreadPoolExecutor(2) as pool:
+        sent = [pool.submit(packages.send_packages, one, lock, tmp_path / "cache", print) for one in stores]
+        assert [job.result() for job in sent] == [None, None]
+    assert [[key.rpartition("/")[2] for key in one.written] for one in stores] == 2 * [[WHEELS[0], "requirements.txt"]]
 
 
 def test_wheels_are_fetched_for_the_python_of_the_image_and_compared_with_their_hashes(tmp_path: Path) -> None:

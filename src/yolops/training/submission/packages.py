@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -62,15 +62,18 @@ def send_packages(store: Store, lock: Path, cache: Path, progress: Callable[[int
 
 
 def _fetched(lock: Path, target: Path) -> Sequence[Path]:
-    if not target.is_dir():
-        partial = target.with_name(f"{target.name}.partial")
-        partial.mkdir(parents=True, exist_ok=True)
-        done = process.run(download_command(lock, partial), timeout=PATIENCE_S)
-        if done.returncode:
-            why = done.stderr.strip().splitlines()[-1:] or ["pip failed"]
-            raise YolopsError(
-                f"the packages of a training job cannot be fetched ({why[0]})",
-                "check the network, and that pip is installed here; or name an image that has them: --image",
-            )
-        os.replace(partial, target)  # noqa: PTH105 - onto nothing
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (target.parent / "lock").open("w") as alone:
+        fcntl.flock(alone, fcntl.LOCK_EX)
+        if not target.is_dir():  # no other command has fetched them meanwhile
+            partial = target.with_name(f"{target.name}.partial")
+            partial.mkdir(exist_ok=True)
+            done = process.run(download_command(lock, partial), timeout=PATIENCE_S)
+            if done.returncode:
+                why = done.stderr.strip().splitlines()[-1:] or ["pip failed"]
+                raise YolopsError(
+                    f"the packages of a training job cannot be fetched ({why[0]})",
+                    "check the network, and that pip is installed here; or name an image that has them: --image",
+                )
+            partial.rename(target)
     return sorted(target.glob("*.whl"))
