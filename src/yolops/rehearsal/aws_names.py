@@ -58,7 +58,6 @@ class AwsNames:
 
         served = without_public_authority(with_trust_store(application, authority))
         self._server = make_server(LOOPBACK, 0, served, threaded=True, request_handler=TlsHandler)
-        self._server.daemon_threads = True  # type: ignore[attr-defined] # of the threaded server
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, name="aws names", daemon=True)
 

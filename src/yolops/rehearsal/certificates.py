@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -61,9 +61,8 @@ class Authority:
         key_file = directory / "ca.key"
         if not self.root.exists():
             self._make(key_file)
-        key = load_pem_private_key(key_file.read_bytes(), None)
-        assert isinstance(key, ec.EllipticCurvePrivateKey)  # noqa: S101 - nobody else writes this file
-        self._key = key
+        # Nobody else writes this file.
+        self._key = cast("ec.EllipticCurvePrivateKey", load_pem_private_key(key_file.read_bytes(), None))
         self._certificate = x509.load_pem_x509_certificate(self.root.read_bytes())
 
     def issue(self, name: str, hosts: Sequence[str]) -> Certificate:

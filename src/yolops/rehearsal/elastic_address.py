@@ -85,9 +85,9 @@ async def _hand_on(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, door: Door, namespace: NetworkNamespace
 ) -> None:
     loop = asyncio.get_running_loop()
-    with contextlib.closing(writer), contextlib.suppress(OSError, asyncio.TimeoutError):
+    with contextlib.closing(writer), contextlib.suppress(OSError):
         inside = namespace.tcp_socket()
-        inside.setblocking(False)  # noqa: FBT003 - a socket's own signature
+        inside.settimeout(0)  # which asyncio demands
         try:
             await asyncio.wait_for(loop.sock_connect(inside, (door.private, door.port)), CONNECT_PATIENCE_S)
             their_reader, their_writer = await asyncio.open_connection(sock=inside)

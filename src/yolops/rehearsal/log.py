@@ -7,4 +7,4 @@ import sys
 
 def log(line: str) -> None:
     """Say one line."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - the log
+    sys.stderr.write(f"{line}\n")

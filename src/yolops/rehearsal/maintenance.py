@@ -17,7 +17,7 @@ STANDARD_SUPPORT = {
 }
 
 
-def describe_pending_maintenance_actions(call: RDSResponse) -> ActionResult:  # noqa: ARG001 - as moto calls it
+def describe_pending_maintenance_actions(_call: RDSResponse) -> ActionResult:
     """Answer DescribePendingMaintenanceActions: nothing waits, since a simulated database needs no maintenance."""
     return ActionResult({"PendingMaintenanceActions": []})
 

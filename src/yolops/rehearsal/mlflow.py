@@ -140,18 +140,13 @@ class MlflowModel(CloudFormationModel):  # type: ignore[misc] # moto is not anal
 
     @classmethod
     def update_from_cloudformation_json(
-        cls,
-        original_resource: Any,
-        new_resource_name: str,
-        cloudformation_json: dict[str, Any],
-        account_id: str,  # noqa: ARG003 - moto names what it hands over
-        region_name: str,  # noqa: ARG003
+        cls, original_resource: MlflowModel, new_resource_name: str, cloudformation_json: dict[str, Any], **_: str
     ) -> MlflowModel:
         """Change the app in place."""
         given = {**cloudformation_json["Properties"], "Name": new_resource_name}
         given.pop("Tags", None)
         original_resource.resource.changed(given)
-        return original_resource  # type: ignore[no-any-return] # moto hands back what was created here
+        return original_resource
 
     def delete(self, *_: str) -> None:
         """Delete the app; its server is ended soon after."""

@@ -41,8 +41,7 @@ class Resource:
         """Take over what an Update names: structures keep the members that it leaves out."""
         for name, value in values.items():
             old = self.fields.get(name)
-            both = isinstance(old, dict) and isinstance(value, dict)
-            self.fields[name] = {**old, **value} if both else value  # type: ignore[dict-item] # both are
+            self.fields[name] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
         self.fields["LastModifiedTime"] = datetime.now(UTC)
 
 

@@ -71,7 +71,6 @@ class SimulatedAws:
         self._instances = None if self._names is None else Instances(directory, authority, images, self._names.port)
         self._reconciler = Reconciler(self._machines, self._databases, self._instances, self._jobs, turns, self._saver)
         self._server = make_server(LOOPBACK, port, gate, threaded=True, request_handler=_Handler)
-        self._server.daemon_threads = True  # type: ignore[attr-defined] # of the threaded server
 
     def serve(self) -> None:
         """Serve until SIGTERM."""
