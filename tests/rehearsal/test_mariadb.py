@@ -131,7 +131,7 @@ def test_another_database_that_starts_leaves_the_temporary_tables_of_this_one(
     assert client.stdout.readline() == "7\n"
     other = MariaDb(tmp_path / "other", authority)
     other.start(DATABASE)
-    other.delete()
+    other.stop()
     assert client.communicate("SELECT a FROM held; DROP TABLE held;\n", timeout=60) == ("7\n", "")
 
 
@@ -150,11 +150,3 @@ def test_a_database_that_refuses_its_settings_does_not_go_on_running(authority: 
     with pytest.raises(YolopsError, match="refused its settings"):
         made.start(replace(DATABASE, schema="x" * 65))
     assert find_background(tmp_path) == []
-
-
-def test_a_deleted_database_leaves_no_process_and_no_file(authority: Authority, tmp_path: Path) -> None:
-    made = MariaDb(tmp_path / "database", authority)
-    made.start(DATABASE)
-    made.delete()
-    assert not made.runs()
-    assert not (tmp_path / "database").exists()

@@ -157,7 +157,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     event.listen(made, "do_connect", lambda _, __, arguments, options: QuietConnection(*arguments, **options))
     yield made
     made.dispose()
-    server.delete()
+    server.stop()
 
 
 def start_server(aws: Aws) -> Server:

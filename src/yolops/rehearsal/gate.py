@@ -13,6 +13,7 @@ from yolops.rehearsal.calls import read_call, refusal, signed_service
 from yolops.rehearsal.log import log
 from yolops.rehearsal.mlflow import AUTHORIZE_PATH
 from yolops.rehearsal.proxy import hand_on
+from yolops.rehearsal.rehearsal import INTERRUPT_PATH, STATUS_PATH
 from yolops.rehearsal.repeats import Repeats
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from yolops.rehearsal.turns import Turns
 
 HEALTH_PATH = "/health"
-STATUS_PATH = "/-/status"
-INTERRUPT_PATH = "/-/interrupt"
 # By these the `sagemaker-mlflow` plugin says which server a request is for, and for which service it signs then.
 SIGNED_FOR = {
     "HTTP_X_MLFLOW_SM_TRACKING_SERVER_ARN": "sagemaker-mlflow",

@@ -15,7 +15,7 @@ import shutil
 import sys
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from yolops import process, running_processes
 from yolops.errors import YolopsError
@@ -25,6 +25,8 @@ from yolops.rehearsal.job_contract import ML
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from yolops.rehearsal.job_contract import Job
 
 UNSHARE = ("unshare", "--mount", "--propagation=private", "--pid", "--fork", "--kill-child", "--mount-proc")
 MOUNT = f'mkdir -p {ML} && mount --bind "$1" {ML} && shift && exec "$@"'
@@ -59,17 +61,17 @@ class JobContainer:
         self.ml = directory / "ml"
         self.log = directory / "log"
 
-    def lay_out(self, job: Mapping[str, Any]) -> None:
+    def lay_out(self, job: Job) -> None:
         """Make /opt/ml anew, as on an instance that nobody has used."""
         self.remove_files()
         for name in job_contract.DIRECTORIES:
             (self.ml / name).mkdir(mode=0o700, parents=True)
-        (self.ml / job_contract.checkpoints_path(dict(job))).mkdir(exist_ok=True, parents=True)
-        for name, content in job_contract.config_files(dict(job)).items():
+        (self.ml / job_contract.checkpoints_path(job)).mkdir(exist_ok=True, parents=True)
+        for name, content in job_contract.config_files(job).items():
             text = self._placed(json.dumps(content, indent=2))
             (self.ml / "input" / "config" / name).write_text(text, encoding="utf-8")
 
-    def start(self, job: Mapping[str, Any], arn: str) -> None:
+    def start(self, job: Job, arn: str) -> None:
         """Start it.
 
         Raises:
@@ -79,11 +81,11 @@ class JobContainer:
         # A script that asks pip for what is not here fails, rather than change the packages of this machine.
         environ = {**image, "PYTHONUNBUFFERED": "1", "PIP_NO_INDEX": "1"}
         enter(environ, self._url, self._region)
-        environ |= self._reachable(job_contract.environment(dict(job), arn, os.cpu_count() or 1))
+        environ |= self._reachable(job_contract.environment(job, arn, os.cpu_count() or 1))
         described = {
             "directory": self._placed(f"{ML}/code"),
             "environment": {name: self._placed(value) for name, value in environ.items()},
-            "command": [self._placed(word) for word in job_contract.command(dict(job), sys.executable)],
+            "command": [self._placed(word) for word in job_contract.command(job, sys.executable)],
         }
         self._described.touch(mode=0o600)
         self._described.write_text(json.dumps(described), encoding="utf-8")

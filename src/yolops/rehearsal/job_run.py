@@ -137,9 +137,7 @@ class JobRun(threading.Thread):
         """Run the job on one instance, and return why that ended and with which exit code."""
         job = self._fields
         self._container.lay_out(job)
-        if "TrainingStartTime" not in job:
-            self._set(TrainingStartTime=datetime.now(UTC))
-        self._move("Downloading")
+        self._move("Downloading", TrainingStartTime=job.get("TrainingStartTime") or datetime.now(UTC))
         for channel in job.get("InputDataConfig") or []:
             source = channel["DataSource"]["S3DataSource"]["S3Uri"]
             download_channel(self._aws, source, self._container.ml / "input" / "data" / channel["ChannelName"])
@@ -193,10 +191,10 @@ class JobRun(threading.Thread):
         if self._fields["TrainingJobStatus"] == STOPPING:
             return End.STOPPED, GRACE_S
         if self._seconds_on_instances + now - self._began >= condition["MaxRuntimeInSeconds"]:
-            self._stopping()
+            self._move(STOPPING, STOPPING)
             return End.RUNTIME, GRACE_S
         if age >= condition.get("MaxWaitTimeInSeconds", math.inf):
-            self._stopping()
+            self._move(STOPPING, STOPPING)
             return End.WAIT, GRACE_S
         if self._interruption is not None:
             grace, self._interruption = self._interruption, None
@@ -225,20 +223,12 @@ class JobRun(threading.Thread):
             "BillableTimeInSeconds": math.ceil(seconds * share),
         }
 
-    def _stopping(self) -> None:
-        self._move(STOPPING, STOPPING)
-
     def _move(self, secondary: str, status: str = "", **fields: Any) -> None:
         with self._turns.alone():
             now = self._fields["TrainingJobStatus"]
             if final := self._metrics.final():
                 fields["FinalMetricDataList"] = final
             move(self._job, status or (STOPPING if now == STOPPING else IN_PROGRESS), secondary, **fields)
-            self._turns.changed()
-
-    def _set(self, **fields: Any) -> None:
-        with self._turns.alone():
-            self._job.changed(fields)
             self._turns.changed()
 
     def _clear(self) -> None:

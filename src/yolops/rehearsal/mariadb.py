@@ -92,7 +92,8 @@ class MariaDb:
         Raises:
             YolopsError: MariaDB is not installed, or the server does not start.
         """
-        require_installed()
+        if not is_installed():
+            raise YolopsError("MariaDB is not installed here", f"apt-get install {PACKAGE}")
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._temporary.mkdir(exist_ok=True)
         if not self._data.exists():
@@ -138,11 +139,6 @@ class MariaDb:
         if self._identity is not None:
             running_processes.stop(self._identity, STOP_PATIENCE_S)
             self._identity = None
-
-    def delete(self) -> None:
-        """End the server and delete what it holds."""
-        self.stop()
-        shutil.rmtree(self._directory, ignore_errors=True)
 
     def _set_up(self) -> None:
         draft = self._directory / "data.new"
@@ -197,16 +193,6 @@ class MariaDb:
 def is_installed() -> bool:
     """Return whether this machine has MariaDB."""
     return all(_found(name) for name in (SERVER, SETUP, CLIENT))
-
-
-def require_installed() -> None:
-    """Make sure that this machine has MariaDB.
-
-    Raises:
-        YolopsError: it has not.
-    """
-    if not is_installed():
-        raise YolopsError("MariaDB is not installed here", f"apt-get install {PACKAGE}")
 
 
 def _found(name: str) -> str | None:

@@ -153,12 +153,14 @@ class Rehearsal:
     def status(self) -> Status:
         """Return what can be seen of it; changes nothing."""
         record = self._server.record()
-        running = record is not None and is_alive(record) and answers(record)
-        seen = _ask(address(record.port)) if record is not None and running else {}
+        if record is not None and not (is_alive(record) and answers(record)):
+            record = None
+        url = None if record is None else address(record.port)
+        seen = {} if url is None else _ask(url)
         return Status(
-            running=running,
-            url=address(record.port) if record is not None and running else None,
-            pid=record.process.pid if record is not None and record.process is not None and running else None,
+            running=url is not None,
+            url=url,
+            pid=None if record is None or record.process is None else record.process.pid,
             log=self._server.log,
             buckets=seen.get("buckets", []),
             instances=seen.get("instances", []),

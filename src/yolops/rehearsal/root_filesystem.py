@@ -50,7 +50,6 @@ ENVIRONMENT = """\
 DefaultEnvironment="SSL_CERT_FILE={bundle}" "REQUESTS_CA_BUNDLE={bundle}" "AWS_CA_BUNDLE={bundle}"
 """
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
-AUTHORITIES = "usr/local/share/ca-certificates"
 SOURCES = f"""\
 deb {MIRROR} {RELEASE} main
 deb {MIRROR} {RELEASE}-updates main
@@ -89,21 +88,17 @@ class Recipe:
         return hashlib.sha256(json.dumps(steps).encode()).hexdigest()[:16]
 
 
-def recipe(host: Path = Path("/")) -> Recipe:
-    """Return the recipe on this machine.
-
-    Args:
-        host: the root directory of the machine.
-    """
+def recipe() -> Recipe:
+    """Return the recipe on this machine."""
     files = {
         "etc/cloud/cloud.cfg.d/99-rehearsal.cfg": CLOUD_INIT,
         "etc/systemd/system.conf.d/certificates.conf": ENVIRONMENT.format(bundle=BUNDLE),
         # Nothing is started in a directory that is not running.
         "usr/sbin/policy-rc.d": "#!/bin/sh\nexit 101\n",
-        **_read(host, "usr/local/share/ca-certificates", "*.crt"),
-        **{name: text for name, text in _read(host, "etc/apt/apt.conf.d", "*").items() if "Invoke" not in text},
-        **_read(host, "etc", "pip.conf"),
-        **_sources(host),
+        **_read("usr/local/share/ca-certificates", "*.crt"),
+        **{name: text for name, text in _read("etc/apt/apt.conf.d", "*").items() if "Invoke" not in text},
+        **_read("etc", "pip.conf"),
+        **_sources(),
     }
     return Recipe(PACKAGES, files)
 
@@ -183,17 +178,17 @@ def _done(*argv: str) -> None:
         )
 
 
-def _read(host: Path, directory: str, pattern: str) -> dict[str, str]:
+def _read(directory: str, pattern: str) -> dict[str, str]:
     return {
         f"{directory}/{file.name}": file.read_text(encoding="utf-8", errors="replace")
-        for file in sorted((host / directory).glob(pattern))
+        for file in sorted(Path("/", directory).glob(pattern))
         if file.is_file()
     }
 
 
-def _sources(host: Path) -> dict[str, str]:
+def _sources() -> dict[str, str]:
     """Return apt's sources: this machine's own where it runs the same Debian, or else Debian's."""
-    found = _read(host, "etc/apt", "sources.list") | _read(host, "etc/apt/sources.list.d", "*.sources")
+    found = _read("etc/apt", "sources.list") | _read("etc/apt/sources.list.d", "*.sources")
     same = {
         name: text
         for name, text in found.items()

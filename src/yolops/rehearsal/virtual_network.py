@@ -96,7 +96,6 @@ class VirtualNetwork:
     cidr: IPv4Network
     namespace: NetworkNamespace = field(init=False)
     _programs: list[running_processes.ProcessIdentity] = field(default_factory=list, init=False)
-    _services: tuple[Service, ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -116,7 +115,11 @@ class VirtualNetwork:
         for line in bridge(self.cidr):
             self.namespace.do("ip", *line.split())
         self._start("slirp4netns", *way_out(self.namespace.path))
-        self._wait_for("addr", "tap0", str(OUTSIDE[100]))
+        outside, log = self.namespace.command("ip", "addr", "show", "tap0"), self.directory / "slirp4netns.log"
+        wait_for(
+            lambda: str(OUTSIDE[100]) in process.run(outside, timeout=PATIENCE_S).stdout,
+            f"no way out of the VPC; read {log}",
+        )
         (self.directory / "dnsmasq.conf").write_text(names(self.directory, self.cidr), encoding="utf-8")
         dnsmasq = ("dnsmasq", "--keep-in-foreground", f"--conf-file={self.directory / 'dnsmasq.conf'}")
         self._start("dnsmasq", *self.namespace.command(*dnsmasq))
@@ -124,11 +127,10 @@ class VirtualNetwork:
 
     def serve(self, services: Sequence[Service]) -> None:
         """Let instances reach these services of this machine, and no others."""
-        self._services = tuple(services)
         rules = self.directory / "rules.nft"
-        rules.write_text(firewall(self._services), encoding="utf-8")
+        rules.write_text(firewall(services), encoding="utf-8")
         self.namespace.do("nft", "--file", str(rules))
-        for number, service in enumerate(self._services):
+        for number, service in enumerate(services):
             # Read by dnsmasq as soon as it is written.
             lines = [f"{address_of(number)} {name}\n" for name in service.names]
             (self.directory / "names" / str(number)).write_text("".join(lines), encoding="utf-8")
@@ -147,11 +149,6 @@ class VirtualNetwork:
 
     def _start(self, name: str, *argv: str) -> None:
         self._programs.append(process.start_background(argv, log=self.directory / f"{name}.log"))
-
-    def _wait_for(self, what: str, device: str, text: str) -> None:
-        command = self.namespace.command("ip", what, "show", device)
-        log = self.directory / "slirp4netns.log"
-        wait_for(lambda: text in process.run(command, timeout=PATIENCE_S).stdout, f"no way out of the VPC; read {log}")
 
 
 def address_of(number: int) -> IPv4Address:
