@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from yolops.aws import absent_ok
@@ -159,15 +160,8 @@ class SageMakerJobs:
         Raises:
             AwsError: AWS refuses, or cannot be reached.
         """
-        found: list[str] = []
-        prefix = beginning or self._prefix
-        order = {"SortBy": "CreationTime", "SortOrder": "Descending", "NameContains": prefix}
-        for page in self._aws.pages("sagemaker", "list_training_jobs", **order):
-            names = [job["TrainingJobName"] for job in page["TrainingJobSummaries"]]
-            found += [name for name in names if name.startswith(prefix)]
-            if len(found) >= most:
-                break
-        return found[:most]
+        newest = newest_first(self._aws, "list_training_jobs", "TrainingJob", beginning or self._prefix)
+        return list(islice(newest, most))
 
     def of_run(self, job: Job) -> list[Job]:
         """Return all jobs of a job's run, the newest last: those that went on where another one had ended.
@@ -238,6 +232,18 @@ class SageMakerJobs:
     def log(self, job: Job) -> JobLog:
         """Return the log of a job, to be read from its beginning."""
         return JobLog(self._aws, job.name)
+
+
+def newest_first(aws: Aws, operation: str, kind: str, prefix: str) -> Iterator[str]:
+    """Yield the names that begin with `prefix` of the jobs of a `kind` that `operation` lists, the newest first.
+
+    Raises:
+        AwsError: AWS refuses, or cannot be reached.
+    """
+    order = {"SortBy": "CreationTime", "SortOrder": "Descending", "NameContains": prefix}
+    for page in aws.pages("sagemaker", operation, **order):
+        names = (str(job[f"{kind}Name"]) for job in page[f"{kind}Summaries"])
+        yield from (name for name in names if name.startswith(prefix))
 
 
 class JobLog:

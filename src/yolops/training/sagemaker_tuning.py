@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from yolops.aws import absent_ok
 from yolops.errors import YolopsError
 from yolops.training.job.contract import JobRequest, drawn_arguments
-from yolops.training.sagemaker_job import COMPLETED, LIVING, NEWEST
+from yolops.training.sagemaker_job import COMPLETED, LIVING, NEWEST, newest_first
 from yolops.training.study import Trial
 from yolops.training.submission.tuning_spec import MOST_NAME
 
@@ -91,7 +91,13 @@ class SageMakerTunings:
         Raises:
             YolopsError: there is no such search of this platform.
         """
-        found = self.get(self._newest() if name == NEWEST else name)
+        if name == NEWEST:
+            kind = "HyperParameterTuningJob"
+            name = next(newest_first(self._aws, "list_hyper_parameter_tuning_jobs", kind, self._prefix), "")
+            if not name:
+                hint = "start one: yolops tune data.yaml --on sagemaker"
+                raise YolopsError("there is no search in SageMaker yet", hint)
+        found = self.get(name)
         if found is None:
             raise YolopsError(f"{name}: no search of this platform in SageMaker", "give its name, or last")
         return found
@@ -132,14 +138,6 @@ class SageMakerTunings:
             AwsError: AWS refuses, or cannot be reached.
         """
         self._aws.call("sagemaker", "stop_hyper_parameter_tuning_job", HyperParameterTuningJobName=name)
-
-    def _newest(self) -> str:
-        order = {"SortBy": "CreationTime", "SortOrder": "Descending", "NameContains": self._prefix}
-        for page in self._aws.pages("sagemaker", "list_hyper_parameter_tuning_jobs", **order):
-            for row in page["HyperParameterTuningJobSummaries"]:
-                if (name := str(row["HyperParameterTuningJobName"])).startswith(self._prefix):
-                    return name
-        raise YolopsError("there is no search in SageMaker yet", "start one: yolops tune data.yaml --on sagemaker")
 
 
 def _tuning(name: str, described: dict[str, Any]) -> Tuning:
