@@ -39,7 +39,7 @@ from yolops.tracking.managed import managed_mlflow
 from yolops.training.job.contract import JobRequest
 from yolops.training.sagemaker_job import SageMakerJobs
 from yolops.training.submission import code
-from yolops.training.submission.spec import Machine, job_name, plan_job
+from yolops.training.submission.spec import CODE, Machine, job_name, plan_job
 from yolops.training.submission.submit import submit
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class Cloud:
             request = JobRequest(run.run_id, NAME, name, MODEL, ARGUMENTS, dataset=where, version=self._version)
             key = code.key_of(self._archive)
             job = job_name(PROJECT, name, run.run_id)
-            return plan_job(self._outputs, MACHINE, request, name=job, code=key, packages="", model="", data_bytes=0)
+            return plan_job(self._outputs, MACHINE, request, name=job, keys={CODE: key}, data_bytes=0)
 
         submitted = submit(SageMakerJobs(self._aws, PROJECT), self._mlflow, NAME, name, plan)
         return self._until(OURS, submitted.spec.name)

@@ -14,10 +14,19 @@ from yolops.diagnosis.training_job import CHECKS, Planned
 from yolops.errors import YolopsError
 from yolops.findings import errors
 from yolops.platform.outputs import Mode
-from yolops.training.job.contract import JobRequest
+from yolops.training.job.contract import MODEL, JobRequest
 from yolops.training.submission import code
 from yolops.training.submission.job_login import ensure_user, let_train, login_of
-from yolops.training.submission.spec import ID_CHARACTERS, JobSpec, Machine, check_machine, job_name, plan_job
+from yolops.training.submission.spec import (
+    CODE,
+    ID_CHARACTERS,
+    PACKAGES,
+    JobSpec,
+    Machine,
+    check_machine,
+    job_name,
+    plan_job,
+)
 from yolops.training.submission.submit import Submitted, submit
 from yolops.training.submission.tuning_spec import tuning_job_name
 
@@ -83,9 +92,7 @@ class Order:
             self.machine,
             request,
             name=name,
-            code=code.key_of(freight.archive),
-            packages=freight.packages,
-            model=freight.model_prefix,
+            keys={CODE: code.key_of(freight.archive), PACKAGES: freight.packages, MODEL: freight.model_prefix},
             data_bytes=freight.data_bytes,
         )
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from yolops.platform.outputs import Mode, Outputs
-from yolops.training.job.contract import JobRequest
-from yolops.training.submission.spec import JobSpec, Machine, job_name, plan_job
+from yolops.training.job.contract import MODEL, JobRequest
+from yolops.training.submission.spec import CODE, PACKAGES, JobSpec, Machine, job_name, plan_job
 
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:cells-mlflow-jobs-AbCdEf"
 PLATFORM = Outputs(
@@ -59,8 +59,6 @@ def job(
         machine or Machine("ml.m5.xlarge"),
         wanted,
         name=job_name(outputs.project_name, wanted.name, wanted.run_id or wanted.parent_run),
-        code="jobs/code/1.tar",
-        packages="jobs/packages/2/",
-        model="jobs/models/3/",
+        keys={CODE: "jobs/code/1.tar", PACKAGES: "jobs/packages/2/", MODEL: "jobs/models/3/"},
         data_bytes=data_bytes,
     )

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from yolops.datasets.fingerprint import digest
 from yolops.errors import UsageError, YolopsError
-from yolops.training.job.contract import MODEL, JobRequest
+from yolops.training.job.contract import JobRequest
 from yolops.training.sagemaker_job import COMPLETED
-from yolops.training.submission.spec import CODE, GPU, PACKAGES, Machine, parts_of, plan_job
+from yolops.training.submission.spec import GPU, Machine, parts_of, plan_job
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,9 +124,7 @@ def plan_resumed(outputs: Outputs, former: Former, machine: Machine) -> JobSpec:
         machine,
         former.request,
         name=f"{first}-{number + 1}",
-        code=keys[CODE],
-        packages=keys.get(PACKAGES, ""),
-        model=keys.get(MODEL, ""),
+        keys=keys,
         data_bytes=0,
     )
     return replace(spec, volume_gb=former.volume_gb, checkpoint_uri=former.checkpoint_uri)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from yolops.errors import UsageError, YolopsError
 from yolops.platform.outputs import Mode
-from yolops.training.job.contract import BUCKET, LOGIN, MODEL, MODULE, TRACKING_URI
+from yolops.training.job.contract import BUCKET, LOGIN, MODULE, TRACKING_URI
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -185,15 +185,7 @@ def check_machine(machine: Machine, arguments: Mapping[str, object]) -> None:
 
 
 def plan_job(
-    outputs: Outputs,
-    machine: Machine,
-    request: JobRequest,
-    *,
-    name: str,
-    code: str,
-    packages: str,
-    model: str,
-    data_bytes: int,
+    outputs: Outputs, machine: Machine, request: JobRequest, *, name: str, keys: Mapping[str, str], data_bytes: int
 ) -> JobSpec:
     """Return the job that trains what was requested.
 
@@ -202,21 +194,14 @@ def plan_job(
         machine: what it shall run on, checked.
         request: what it shall train, with the run it belongs to.
         name: of the job, see `job_name`.
-        code: key of the archive with yolops in the platform's bucket.
-        packages: prefix of the packages that it installs; empty where the image has them.
-        model: prefix of the file that `request.model` names; empty where it is built in.
+        keys: where each channel is in the platform's bucket: `CODE` the archive with yolops, `PACKAGES` what it
+            installs, empty where the image has that, `MODEL` what `request.model` names, empty where it is built in.
         data_bytes: the size of the dataset.
 
     Raises:
         YolopsError: the platform is none in AWS, or too old.
     """
     bucket = f"s3://{outputs.bucket_name}"
-    keys = {CODE: code, PACKAGES: packages, MODEL: model}
-    own = f"{bucket}/{JOBS}/{name}"
-    environment = {TRACKING_URI: outputs.training_tracking_uri or outputs.tracking_uri}
-    if outputs.mode is Mode.CUSTOM:
-        environment |= {BUCKET: outputs.bucket_name, LOGIN: outputs.training_login_secret_arn}
-        environment[SECRETS_ENDPOINT] = outputs.training_secrets_endpoint
     return JobSpec(
         name=name,
         request=request,
@@ -232,14 +217,22 @@ def plan_job(
         security_group_ids=outputs.training_security_group_ids,
         channels={channel: f"{bucket}/{key}" for channel, key in keys.items() if key},
         output_uri=f"{bucket}/{JOBS}",
-        checkpoint_uri=f"{own}/checkpoints",
-        environment={name: value for name, value in environment.items() if value},
+        checkpoint_uri=f"{bucket}/{JOBS}/{name}/checkpoints",
+        environment=_environment(outputs),
         tags={
             "Project": outputs.project_name,
             "yolops:experiment": _tag(request.experiment),
             "yolops:run": _tag(request.name),
         },
     )
+
+
+def _environment(outputs: Outputs) -> dict[str, str]:
+    variables = {TRACKING_URI: outputs.training_tracking_uri or outputs.tracking_uri}
+    if outputs.mode is Mode.CUSTOM:
+        variables |= {BUCKET: outputs.bucket_name, LOGIN: outputs.training_login_secret_arn}
+        variables[SECRETS_ENDPOINT] = outputs.training_secrets_endpoint
+    return {name: value for name, value in variables.items() if value}
 
 
 def job_name(project: str, run: str, run_id: str, most: int = MOST_NAME) -> str:
