@@ -31,16 +31,7 @@ def say_origin(
     logger: RunLogger, directory: RunDirectory, report: Report, *, packages: Sequence[str], command_line: Sequence[str]
 ) -> None:
     """Say what the run is made from: code, packages, machine, dataset."""
-    logger.tags(
-        {
-            **code_tags(directory.path, command_line),
-            **package_tags(packages),
-            **hardware_tags(),
-            "yolops.dataset": report.digest,
-            "yolops.directory": str(directory.path),
-            **directory.request.tags,
-        }
-    )
+    logger.tags({**origin_tags(directory.path, report, packages, command_line), **directory.request.tags})
     logger.dataset(dataset_input(report), "training")
     report_file = directory.path / "dataset.json"
     with suppress(OSError):  # what cannot be written here cannot be trained here either, and that error says more
@@ -48,6 +39,19 @@ def say_origin(
     logger.file(report_file, ENVIRONMENT)
     logger.request(PACKAGES, {"folder": ENVIRONMENT})
     logger.keep_if_killed([directory.last, directory.best], "weights")
+
+
+def origin_tags(
+    directory: Path, report: Report, packages: Sequence[str], command_line: Sequence[str]
+) -> dict[str, str]:
+    """Return the tags of a run that say what it is made from: code, packages, machine, dataset."""
+    return {
+        **code_tags(directory, command_line),
+        **package_tags(packages),
+        **hardware_tags(),
+        "yolops.dataset": report.digest,
+        "yolops.directory": str(directory),
+    }
 
 
 def say_best(logger: RunLogger, directory: RunDirectory, best: Path, imgsz: int) -> None:

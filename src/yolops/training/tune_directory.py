@@ -39,6 +39,11 @@ class TuneRequest(Request):
     trials: int
     seed: int
 
+    def params(self) -> dict[str, object]:
+        """Return the parameters of its run: the space, and what is the same in every trial."""
+        space = {f"space/{name}": values for name, _, values in (text.partition("=") for text in self.space)}
+        return {**self.arguments, **space, "model": self.model, "metric": self.metric, "seed": self.seed}
+
 
 class TuneDirectory(RecordedDirectory[TuneRequest]):
     """The directory of one search. Under the run of its spool MLflow shows those of the trials."""

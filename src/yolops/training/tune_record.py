@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from yolops.tracking.provenance import code_tags, hardware_tags, package_tags
-from yolops.training.run_record import dataset_input
+from yolops.training.run_record import dataset_input, origin_tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,21 +26,9 @@ def say_search(
     logger: RunLogger, directory: TuneDirectory, report: Report, *, packages: Sequence[str], command_line: Sequence[str]
 ) -> None:
     """Say what is searched: the space, what is the same in every trial, and what it is made from."""
-    request = directory.request
-    logger.tags(
-        {
-            **code_tags(directory.path, command_line),
-            **package_tags([*packages, "optuna"]),
-            **hardware_tags(),
-            "yolops.dataset": report.digest,
-            "yolops.directory": str(directory.path),
-        }
-    )
+    logger.tags(origin_tags(directory.path, report, [*packages, "optuna"], command_line))
     logger.dataset(dataset_input(report), "training")
-    space = {f"space/{name}": values for name, _, values in (text.partition("=") for text in request.space)}
-    logger.params(
-        {**request.arguments, **space, "model": request.model, "metric": request.metric, "seed": request.seed}
-    )
+    logger.params(directory.request.params())
 
 
 def say_trials(logger: RunLogger, directory: TuneDirectory, trials: Sequence[Trial], *, since: int = 1) -> None:

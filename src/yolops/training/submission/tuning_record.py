@@ -35,9 +35,7 @@ def say_search(rest: MlflowRest, run_id: str, request: TuneRequest, tags: Mappin
     Raises:
         YolopsError: MLflow does not answer, or refuses.
     """
-    space = {f"space/{name}": values for name, _, values in (text.partition("=") for text in request.space)}
-    params = {**request.arguments, **space, "model": request.model, "metric": request.metric, "seed": request.seed}
-    given = [{"key": name, "value": str(value)} for name, value in params.items()]
+    given = [{"key": name, "value": str(value)} for name, value in request.params().items()]
     rest.post("runs/log-batch", run_id=run_id, params=given)
     set_tags(rest, run_id, {**tags, DATA: request.data, MODEL: request.model})
     rest.post("runs/update", run_id=run_id, status="RUNNING")
