@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import tarfile
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from yolops.whole_file import whole_file
@@ -69,21 +70,15 @@ class Checkpoints:
         Returns:
             The epoch that it was written behind, counted from 1; 0 where there is none.
         """
-        for epoch, archive in self._newest_first():
+        summaries = ((_summary(path), path) for path in (self._directory / name for name in PLACES))
+        found = [(summary["epoch"], summary["sha256"], path) for summary, path in summaries if summary is not None]
+        for epoch, hashes, archive in sorted(found, key=itemgetter(0), reverse=True):
             partial = self._work / f"{target.name}.partial"
             shutil.rmtree(partial, ignore_errors=True)
-            if _unpack(archive, partial):
+            if _unpack(archive, partial, hashes):
                 partial.rename(target)
-                return epoch
+                return int(epoch)
         return 0
-
-    def _newest_first(self) -> list[tuple[int, Path]]:
-        found = []
-        for path in (self._directory / name for name in PLACES):
-            summary = _summary(path)
-            if summary is not None:
-                found.append((int(summary["epoch"]), path))
-        return sorted(found, reverse=True)
 
 
 def epoch_at_end(tail: bytes) -> int:
@@ -145,15 +140,12 @@ def _read_summary(archive: tarfile.TarFile) -> dict[str, Any] | None:
     return value if is_one else None
 
 
-def _unpack(path: Path, target: Path) -> bool:
-    """Unpack an archive into a new directory; return whether it is whole."""
-    summary = _summary(path)
-    if summary is None:
-        return False
+def _unpack(path: Path, target: Path, hashes: dict[str, str]) -> bool:
+    """Unpack an archive into a new directory; return whether its files have these hashes."""
     try:
         with tarfile.open(path, "r:") as archive:
             archive.extractall(target, filter="data")
-        hashes = {
+        unpacked = {
             found.relative_to(target).as_posix(): _digest(found)
             for found in target.rglob("*")
             if found.is_file() and found.name != SUMMARY
@@ -161,4 +153,4 @@ def _unpack(path: Path, target: Path) -> bool:
         (target / SUMMARY).unlink()
     except (OSError, tarfile.TarError, EOFError):
         return False
-    return bool(hashes == summary["sha256"])
+    return unpacked == hashes
