@@ -126,10 +126,11 @@ def _parse(text: str) -> Dimension:
         raise UsageError(f"--space {text}: not an argument with its values", HINT)
     if ".." in values:
         return _range(text, name, *values.rpartition(":")[::2]) if ":" in values else _range(text, name, values, "")
-    choices = tuple(parse_value(value) for value in values.split("|"))
-    if len(set(map(repr, choices))) < 2 or not all(isinstance(value, bool | float | int | str) for value in choices):
+    typed = [parse_value(value) for value in values.split("|")]
+    choices = tuple(value for value in typed if isinstance(value, bool | float | int | str))
+    if len(set(map(repr, choices))) < 2 or len(choices) < len(typed):
         raise UsageError(f"--space {text}: not a choice of two or more single values", HINT)
-    return Choice(name, choices)  # type: ignore[arg-type] # mypy does not see what was just made sure of
+    return Choice(name, choices)
 
 
 def _range(text: str, name: str, bounds: str, how: str) -> Range:

@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -192,25 +193,21 @@ def send(spool: Spool) -> bool:
 
     intent = spool.intent()
     if intent.tracking_uri.startswith("arn:"):
-        mlflow.set_tracking_uri(
-            intent.tracking_uri
-        )  # AWS's plugin signs for the process's MLflow, not for the client's
+        # AWS's plugin signs for the process's MLflow, not for the client's.
+        mlflow.set_tracking_uri(intent.tracking_uri)
     client = mlflow.MlflowClient(intent.tracking_uri, registry_uri=intent.tracking_uri)
     server = MlflowServer(client)
     samplers: list[SystemSampler] = []
 
-    def owner_is_running() -> bool:
-        return _is_trained(spool)
-
     def sample(run_id: str) -> None:
-        if owner_is_running():
+        if _is_trained(spool):
             samplers.append(SystemSampler(server, run_id, intent.started_ms, machine_monitors()))
             samplers[-1].start()
 
     def server_has_moved() -> bool:
         return spool.intent().tracking_uri != intent.tracking_uri
 
-    world = Surroundings(owner_is_running, server_has_moved=server_has_moved)
+    world = Surroundings(partial(_is_trained, spool), server_has_moved=server_has_moved)
     try:
         return Sender(spool, server, _handlers(client), world).run(on_run=sample)
     finally:
@@ -265,7 +262,7 @@ def main() -> int:
             return 0
         if spool.intent().tracking_uri != address:
             # MLflow's client remembers where the artifacts of a run go; only a new process forgets the old address.
-            os.execv(sys.executable, [sys.executable, "-m", "yolops.training.sending", sys.argv[1]])  # noqa: S606
+            os.execv(sys.executable, [sys.executable, "-m", "yolops.training.sending", sys.argv[1]])  # noqa: S606 - no shell
         return 1
 
 

@@ -254,11 +254,11 @@ class _Trials:
         )
 
 
-def _wait_for_run(spool: Spool, patience_s: float = RUN_PATIENCE_S) -> None:
+def _wait_for_run(spool: Spool) -> None:
     """Wait until MLflow has the run, whose ID those of the trials must name."""
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + RUN_PATIENCE_S
     while not spool.progress().run_id:
         if time.monotonic() > deadline or spool.progress().gave_up:
-            why = spool.progress().trouble or f"no answer for {patience_s:g} s"
+            why = spool.progress().trouble or f"no answer for {RUN_PATIENCE_S:g} s"
             raise YolopsError(f"MLflow has not made the run of the search ({why})", "see how it is: yolops status")
         time.sleep(POLL_S)

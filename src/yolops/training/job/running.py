@@ -125,12 +125,12 @@ class JobTraining:
         channel, wanted = self._place.channel(TRAINING), self._request
         if not wanted.version:
             return channel
+        where, _, name = wanted.dataset.rstrip("/").rpartition("/")
+        target = self._place.work / "dataset" / (name or "dataset")
         if (channel / version_key(".", wanted.version)).is_file():
             store, name = directory(channel.parent), channel.name
         else:
-            where, _, name = wanted.dataset.rstrip("/").rpartition("/")
             store = bucket(self._aws, where)
-        target = self._place.work / "dataset" / (wanted.dataset.rstrip("/").rpartition("/")[2] or "dataset")
         if not target.exists():
             pull(store, name, find_version(store, name, wanted.version), target)
         return target
