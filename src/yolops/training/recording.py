@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import torch
+from ultralytics.engine.trainer import BaseTrainer
 from ultralytics.models.rtdetr.train import RTDETRTrainer
 from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils import RANK
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
     from yolops.training.trainer import Observer
 
 
-class Recording:
+class Recording(BaseTrainer):  # type: ignore[misc] # ultralytics is not analysed
     """Mixed into a trainer of ultralytics: tells an observer, writes checkpoints so that none is ever half there."""
 
+    last: Path
+    best: Path
     _observer: Observer
     _threads: int
     # Batches from the last optimizer step before a resume to the first one behind it, less what ultralytics assumes.
@@ -43,7 +46,7 @@ class Recording:
         self._epoch_began = self._epoch_trained = time.monotonic()
         self._steps = 0
 
-    def observe(self: Any, observer: Observer, facts: Mapping[str, str], threads: int) -> None:
+    def observe(self, observer: Observer, facts: Mapping[str, str], threads: int) -> None:
         """Tell `observer` what happens from now on, and train with so many threads where there is no GPU."""
         self._observer = observer
         self._threads = threads
@@ -55,7 +58,7 @@ class Recording:
         self.add_callback("on_train_start", lambda _: self._set_threads())
         self.add_callback("on_val_start", self._validating)
 
-    def save_metrics(self: Any, metrics: Mapping[str, Any]) -> None:
+    def save_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Report an epoch. Called once per epoch with losses, metrics and rates, before the checkpoint is written.
 
         Whoever resumes from that checkpoint therefore finds its epoch reported.
@@ -68,14 +71,14 @@ class Recording:
         }
         values = {name: float(value) for name, value in metrics.items()}
         self._observer.epoch(self.epoch + 1, values | speed)
-        super().save_metrics(metrics)  # type: ignore[misc]
+        super().save_metrics(metrics)
 
-    def save_model(self: Any) -> bool:
+    def save_model(self) -> bool:
         """Write checkpoints beside their place and move them there: a killed process leaves the old one or the new."""
         last, best = self.last, self.best
         self.last, self.best = last.with_suffix(".pt.new"), best.with_suffix(".pt.new")
         try:
-            saved = bool(super().save_model())  # type: ignore[misc]
+            saved = bool(super().save_model())
         finally:
             self.last, self.best = last, best
         state = last.with_name(trainer_state.NAME)
@@ -91,18 +94,18 @@ class Recording:
             self._observer.saved(self.epoch + 1)
         return saved
 
-    def resume_training(self: Any, ckpt: Any) -> None:
+    def resume_training(self, ckpt: Any) -> None:
         """Go on from a checkpoint, and from what stands beside it because ultralytics leaves it out."""
-        super().resume_training(ckpt)  # type: ignore[misc]
+        super().resume_training(ckpt)
         if self.start_epoch:
             path = self.last.with_name(trainer_state.NAME)
             self._state = trainer_state.load(path, self.start_epoch - 1)
         if self._state is not None:
             trainer_state.restore_weights(self, unwrap_model(self.model), self._state)
 
-    def optimizer_step(self: Any) -> None:
+    def optimizer_step(self) -> None:
         """Step, and remember at which batch."""
-        super().optimizer_step()  # type: ignore[misc]
+        super().optimizer_step()
         self._last_step = self._steps + len(self.train_loader) * self.epoch
         self._ahead = 0
 
@@ -118,7 +121,7 @@ class Recording:
     def accumulate(self, batches: int) -> None:
         self._nominal = batches
 
-    def outcome(self: Any) -> Trained:
+    def outcome(self) -> Trained:
         """Return what came out; only once the training has ended."""
         box = self.validator.metrics.box
         names = self.validator.metrics.names
@@ -134,30 +137,29 @@ class Recording:
             per_class=per_class,
         )
 
-    def _arguments(self: Any) -> dict[str, object]:
+    def _arguments(self) -> dict[str, object]:
         return {**vars(self.args), "batch": self.batch_size, "workers": self.train_loader.num_workers}
 
-    def _facts(self: Any) -> dict[str, str]:
+    def _facts(self) -> dict[str, str]:
         gpu = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else ""
         parameters = sum(parameter.numel() for parameter in self.model.parameters())
         facts = {"hardware.device": str(self.device), "model.parameters": str(parameters)}
         return facts | ({"hardware.gpu": gpu} if gpu else {})
 
-    def _best(self: Any) -> Path:
-        best: Path = self.best if self.best.exists() else self.last
-        return best
+    def _best(self) -> Path:
+        return self.best if self.best.exists() else self.last
 
-    def _validating(self: Any, validator: Any) -> None:
+    def _validating(self, validator: Any) -> None:
         if not validator.training:  # the epochs are over: ultralytics measures the best checkpoint, and has chosen anew
             self._set_threads()
             self._observer.chosen(self._best(), int(self.args.imgsz))
 
-    def _set_threads(self: Any) -> None:
+    def _set_threads(self) -> None:
         """Ultralytics leaves one core idle (`NUM_THREADS`), and of two that is a lot."""
         if self.device.type == "cpu":
             torch.set_num_threads(self._threads)
 
-    def _restore_course(self: Any) -> None:
+    def _restore_course(self) -> None:
         loader = self.train_loader
         if loader.num_workers == 0:
             # One iterator for all epochs is ahead of its generator; a new one costs nothing without worker processes.
@@ -174,7 +176,7 @@ class Recording:
         self._epoch_began = time.monotonic()
         self._steps = 0
 
-    def _report_step(self: Any) -> None:
+    def _report_step(self) -> None:
         self._steps += 1
         self._observer.step(self.epoch + 1, self.epochs, self._steps, len(self.train_loader))
 
@@ -182,11 +184,11 @@ class Recording:
         self._epoch_trained = time.monotonic()
 
 
-class RecordedDetection(Recording, DetectionTrainer):  # type: ignore[misc, unused-ignore]
+class RecordedDetection(Recording, DetectionTrainer):  # type: ignore[misc] # likewise
     """The trainer of YOLO detectors."""
 
 
-class RecordedRTDETR(Recording, RTDETRTrainer):  # type: ignore[misc, unused-ignore]
+class RecordedRTDETR(Recording, RTDETRTrainer):  # type: ignore[misc] # likewise
     """The trainer of RT-DETR detectors."""
 
 
