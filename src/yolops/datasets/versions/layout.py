@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from yolops.datasets.description import label_of, label_path
-from yolops.datasets.fingerprint import Entry
+from yolops.datasets.fingerprint import Entry, shared_name
 from yolops.datasets.versions.manifest import is_inside
 from yolops.errors import YolopsError
 
@@ -51,11 +51,7 @@ def lay_out(dataset: Dataset) -> Layout:
         YolopsError: two of its images would have one name, or a name cannot be kept.
     """
     root = f"{dataset.root}/"
-    # Of an image elsewhere the name alone, as the fingerprint has it (`yolops.datasets.check`).
-    named = {
-        split: [str(image).removeprefix(root) if str(image).startswith(root) else image.name for image in images]
-        for split, images in dataset.splits.items()
-    }
+    named = {split: [shared_name(image, root) for image in images.names] for split, images in dataset.splits.items()}
     has_images = all(IMAGES in name.split("/")[:-1] for names in named.values() for name in names)
     above = "" if has_images else IMAGES
     sources: dict[str, Path] = {}

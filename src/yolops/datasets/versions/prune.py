@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from yolops.datasets.versions.catalogue import AT_ONCE, index_of, manifests
+from yolops.datasets.versions.catalogue import AT_ONCE, index_of, manifests, versions
 from yolops.datasets.versions.manifest import HOME, index_key, object_key, removed_key, version_key, write_manifest
 from yolops.datasets.versions.push import GRACE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from yolops.datasets.versions.manifest import Index, Manifest
+    from yolops.datasets.versions.manifest import Manifest
     from yolops.datasets.versions.store import Store, Stored
 
 # S3 takes as many in one call.
@@ -72,11 +72,11 @@ def plan_pruning(
         YolopsError: a manifest or index is damaged, so that nobody can tell what it refers to.
     """
     # In this order: a version that another prune removes meanwhile is seen here or there.
-    versions = manifests(store, store.children(f"{name}/{HOME}/versions/")[1])
+    known = versions(store, name)
     there = list(store.below(f"{name}/{HOME}/"))
-    unwanted = _unwanted(versions, now, keep, older_than)
+    unwanted = _unwanted(known, now, keep, older_than)
     removed = [item for item in there if item.key.startswith(f"{name}/{HOME}/removed/") and now - item.modified < GRACE]
-    referred = _referred(store, name, [*versions, *manifests(store, removed)])
+    referred = _referred(store, name, [*known, *manifests(store, removed)])
     garbage = (
         item
         for item in there
@@ -102,21 +102,20 @@ def prune(store: Store, pruning: Pruning) -> None:
 
 
 def _unwanted(
-    versions: Sequence[Manifest], now: datetime, keep: int | None, older_than: timedelta | None
+    known: Sequence[Manifest], now: datetime, keep: int | None, older_than: timedelta | None
 ) -> list[Manifest]:
     if keep is None and older_than is None:
         return []
     return [
         manifest
-        for manifest in versions[keep or 0 :]
+        for manifest in known[keep or 0 :]
         if now - manifest.pushed >= (older_than if older_than is not None else timedelta())
     ]
 
 
-def _referred(store: Store, name: str, versions: Sequence[Manifest]) -> set[str]:
-    keys = {index_key(name, manifest.index) for manifest in versions}
+def _referred(store: Store, name: str, known: Sequence[Manifest]) -> set[str]:
+    keys = {index_key(name, manifest.index) for manifest in known}
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        indexes: Iterable[Index] = pool.map(lambda manifest: index_of(store, name, manifest), versions)
-        for index in indexes:
+        for index in pool.map(lambda manifest: index_of(store, name, manifest), known):
             keys |= {object_key(name, part) for part in index.objects}
     return keys
