@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,11 +69,11 @@ def about_names(images: Sequence[str]) -> Iterator[Finding]:
     # Numbers instead of texts: of a million names there are few twins, and those are compared as texts.
     for group in _groups(images, label_of):
         for image in group[1:]:
-            what = f"shares its label file with {os.path.basename(group[0])}"  # noqa: PTH119
+            what = f"shares its label file with {Path(group[0]).name}"
             yield finding("label-shared", image, what, "give one of them another name")
     for group in _groups(images, str.lower):
         for image in group[1:]:
-            what = f"differs from {os.path.basename(group[0])} in upper and lower case only"  # noqa: PTH119
+            what = f"differs from {Path(group[0]).name} in upper and lower case only"
             yield finding("name-case-clash", image, what, "give one of them another name")
 
 
@@ -84,12 +85,12 @@ def about_label_directories(images: Sequence[str]) -> Iterator[Finding]:
     """
     sources: dict[str, dict[str, list[NDArray[np.int64]]]] = {}
     for parent, group in groupby(images, os.path.dirname):
-        labels = os.path.dirname(label_of(f"{parent}/a.jpg"))  # noqa: PTH120
+        labels = str(Path(label_of(f"{parent}/a.jpg")).parent)
         stems = _hashes(image[len(parent) + 1 :].rpartition(".")[0] for image in group)
         sources.setdefault(labels, {}).setdefault(parent, []).append(stems)
     for directory, parents in sorted(sources.items()):
-        cache = f"{os.path.splitext(directory)[0]}.cache"  # noqa: PTH122
-        if os.path.exists(cache):  # noqa: PTH110
+        cache = f"{os.path.splitext(directory)[0]}.cache"  # noqa: PTH122 - of a path as text
+        if os.path.exists(cache):  # noqa: PTH110 - what may not be looked at is no error here
             what = "a cache that ultralytics would unpickle, which can run code; yolops leaves it unread"
             yield finding("cache-ignored", cache, what, "nothing; delete it if the data came from somebody else")
         # Labels beside their images: any other .txt there may be a list or a readme.

@@ -103,9 +103,9 @@ def _pictures(ranked: Sequence[Finding], dataset: Dataset) -> Iterator[str]:
     chosen: list[tuple[str, str, Finding]] = []
     per_code: dict[str, int] = {}
     for item in ranked:
-        path, _, line = (
-            item.where.rpartition(":") if item.where.rpartition(":")[2].isdecimal() else (item.where, "", "")
-        )
+        path, _, line = item.where.rpartition(":")
+        if not line.isdecimal():
+            path, line = item.where, ""
         if per_code.get(item.code, 0) < MOST_PER_CODE:
             per_code[item.code] = per_code.get(item.code, 0) + 1
             chosen.append((path, line, item))

@@ -32,6 +32,8 @@ _PARTS, _PART_BITS = 8, 8
 # Of hashes with one key, each is compared with so many behind it: more have one key where most images are alike, as the
 # frames of one camera, and there each has a twin nearby.
 MOST_NEIGHBOURS = 64
+# Rows that are computed at a time.
+_BLOCK = 16384
 
 
 def thumbnail(image: Image.Image) -> bytes:
@@ -138,9 +140,9 @@ def correlation(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[An
     return likeness
 
 
-def in_blocks(rows: NDArray[Any], of: Callable[[NDArray[Any]], NDArray[Any]], size: int = 16384) -> NDArray[Any]:
+def in_blocks(rows: NDArray[Any], of: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
     """Return what a function makes of some rows at a time, joined."""
     if not len(rows):
         return np.empty(0, np.uint64)
-    joined: NDArray[Any] = np.concatenate([of(rows[start : start + size]) for start in range(0, len(rows), size)])
+    joined: NDArray[Any] = np.concatenate([of(rows[start : start + _BLOCK]) for start in range(0, len(rows), _BLOCK)])
     return joined

@@ -88,7 +88,8 @@ def contact_sheet(dataset: Dataset, picked: Sequence[Picked]) -> Image.Image:
     width = columns * (TILE_PIXELS + _GAP) + _GAP
     counted = Counter(shape.number for item in picked for shape in item.shapes)
     legend = list(_legend(dataset.names, counted, width))
-    height = rows * (TILE_PIXELS + _CAPTION + _GAP) + _GAP + (legend[-1][1] + _CAPTION + _GAP if legend else 0)
+    below = rows * (TILE_PIXELS + _CAPTION + _GAP) + _GAP
+    height = below + (legend[-1][1] + _CAPTION + _GAP if legend else 0)
     sheet = Image.new("RGB", (width, height), _PAPER)
     pen = ImageDraw.Draw(sheet)
     for index, item in enumerate(picked):
@@ -100,7 +101,6 @@ def contact_sheet(dataset: Dataset, picked: Sequence[Picked]) -> Image.Image:
         sheet.paste(tile, corner)
         name = shared_name(item.image, f"{dataset.root}/")
         pen.text((left, top + TILE_PIXELS + 3), _shortened(f"{item.split}  {name}", said), _INK, font(_TEXT))
-    below = rows * (TILE_PIXELS + _CAPTION + _GAP) + _GAP
     for left, top, number, text in legend:
         pen.rectangle((left, below + top, left + _TEXT, below + top + _TEXT), fill=colour_of(number))
         pen.text((left + _TEXT + 6, below + top - 1), text, _INK, font(_TEXT))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from yolops.datasets.description import SPLITS
-from yolops.findings import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,18 +84,15 @@ class Collected:
     Attributes:
         kept: those that are kept.
         counts: how many there are of each code.
-        errors: how many there are that stop a training.
     """
 
     kept: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
-    errors: int = 0
 
     def extend(self, findings: Iterable[Finding]) -> None:
         """Add findings."""
         for item in findings:
             self.counts[item.code] += 1
-            self.errors += item.severity is Severity.ERROR
             if self.counts[item.code] <= MOST_PER_CODE:
                 self.kept.append(item)
 
@@ -109,7 +105,6 @@ class Collected:
             self.counts[item.code] += 1
             other.counts[item.code] -= 1
         self.counts += other.counts
-        self.errors += other.errors
 
 
 def tallied(content: Content) -> tuple[Tally, Collected]:

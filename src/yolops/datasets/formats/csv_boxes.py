@@ -65,18 +65,19 @@ def read_csv(source: Path) -> Annotations:
         raise YolopsError(what, "call the columns filename, class, xmin, ymin, xmax, ymax")
     pictures = Pictures(source if source.is_dir() else source.parent)
     images: list[Annotated] = []
-    for path in documents:
-        images += _images(path, _rows(path, pictures), pictures)
+    for path, header in documents.items():
+        images += _images(path, _rows(path, *header, pictures), pictures)
     names = sorted({box.name for image in images for box in image.boxes})
     return Annotations(tuple(names), tuple(images), tuple(pictures.findings))
 
 
-def _documents(source: Path) -> list[Path]:
+def _documents(source: Path) -> dict[Path, tuple[str, dict[str, int]]]:
+    """Return the files of boxes, with the separator of each, and which column is what."""
     if source.is_dir():
         found = [path for pattern in ("*.csv", "annotations/*.csv", f"*/{ROBOFLOW}") for path in source.glob(pattern)]
     else:
         found = [source] if source.suffix == ".csv" else []
-    return [path for path in sorted(found) if _header(path)]
+    return {path: header for path in sorted(found) if (header := _header(path))}
 
 
 def _header(path: Path) -> tuple[str, dict[str, int]] | None:
@@ -99,10 +100,7 @@ def _header(path: Path) -> tuple[str, dict[str, int]] | None:
     return None
 
 
-def _rows(path: Path, pictures: Pictures) -> list[_Row]:
-    header = _header(path)
-    assert header is not None  # noqa: S101 - `_documents` looked
-    separator, columns = header
+def _rows(path: Path, separator: str, columns: dict[str, int], pictures: Pictures) -> list[_Row]:
     rows: list[_Row] = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

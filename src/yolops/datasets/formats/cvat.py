@@ -108,7 +108,7 @@ class _Target(PlainTarget):
         if self._open[-2:] == _LABEL:
             self._text.append(text)
 
-    def end(self, tag: str) -> None:  # noqa: ARG002 - expat's signature
+    def end(self, _tag: str) -> None:
         name = "".join(self._text).strip()
         if self._open[-2:] == _LABEL and name:
             self.names.append(name)

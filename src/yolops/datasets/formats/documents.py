@@ -25,7 +25,7 @@ _MOST = 1e9
 class PlainTarget:
     """A target of an XML parser that refuses a document type, and with it every entity that expands or reads a file."""
 
-    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:  # noqa: ARG002 - expat's signature
+    def doctype(self, *_: str | None) -> None:
         """Refuse.
 
         Raises:
