@@ -55,16 +55,10 @@ class Plan:
     def rows(self) -> Iterator[tuple[str, int, list[tuple[int, float]]]]:
         """Yield what is counted, how many there are of it, and for each split how many it gets and what it should."""
         counts, shares = list(self.counts.values()), list(self.shares.values())
-        yield (
-            "images",
-            sum(each.images for each in counts),
-            [*zip((each.images for each in counts), shares, strict=True)],
-        )
-        background = [each.background for each in counts]
-        yield "background", sum(background), [*zip(background, shares, strict=True)]
-        for number, name in enumerate(self.dataset.names):
-            parts = [each.per_class[number] for each in counts]
-            yield name, sum(parts), [*zip(parts, shares, strict=True)]
+        rows = {"images": [each.images for each in counts], "background": [each.background for each in counts]}
+        classes = ([each.per_class[number] for each in counts] for number in range(len(self.dataset.names)))
+        for what, parts in (*rows.items(), *zip(self.dataset.names, classes, strict=True)):
+            yield what, sum(parts), [*zip(parts, shares, strict=True)]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as plain values, for `--json`."""
@@ -97,26 +91,21 @@ def plan_split(
             splits, or a process that reads images was ended from outside.
     """
     shares = _shares(ratios)
-    images = Images(dataset, Level.DEFAULT)
-    objects = _Objects(len(dataset.names), [])
+    images, objects = Images(dataset, Level.DEFAULT), _Objects(len(dataset.names), [])
     images.read(_sum_up, objects.add, progress)
     if not images.hashed.all():
         missing = images.paths[int(np.flatnonzero(~images.hashed)[0])]
         raise YolopsError(f"{missing}: cannot be read", "see what else is wrong: yolops dataset check")
-    families = Families(len(images.paths))
-    join_equal(families, images.digests[:, 0], images.hashed)
-    join_alike(families, images.thumbnails)
-    join_named(families, [shared_name(image, f"{dataset.root}/") for image in images.paths], group_by)
-    groups, group = _groups(families, images.digests[:, 0], objects)
+    groups, group = _groups(_families(images, f"{dataset.root}/", group_by), images.digests[:, 0], objects)
     if len(groups.sizes) < len(shares):
         what = f"{len(group)} images are {len(groups.sizes)} groups that must stay together, for {len(shares)} splits"
         raise YolopsError(f"{dataset.source}: {what}", "add other images, or ask for fewer splits")
     chosen = stratify(groups, list(shares.values()), seed)[group]
+    inside = {split: chosen == index for index, split in enumerate(shares)}
     splits = {
-        split: ImagePaths(images.paths[row] for row in np.flatnonzero(chosen == index).tolist())
-        for index, split in enumerate(shares)
+        split: ImagePaths(images.paths[row] for row in np.flatnonzero(here).tolist()) for split, here in inside.items()
     }
-    counts = {split: objects.counts(chosen == index) for index, split in enumerate(shares)}
+    counts = {split: objects.counts(here) for split, here in inside.items()}
     divided = replace(dataset, splits=MappingProxyType(splits))
     return Plan(divided, shares, MappingProxyType(counts), len(groups.sizes), int(groups.sizes.max()))
 
@@ -191,6 +180,14 @@ class _Objects:
         here = inside[owner]
         per_class = np.bincount(number[here], count[here], self.classes).astype(int).tolist()
         return Counts.of(int(inside.sum()), len(np.unique(owner[here])), per_class)
+
+
+def _families(images: Images, root: str, group_by: str) -> Families:
+    families = Families(len(images.paths))
+    join_equal(families, images.digests[:, 0], images.hashed)
+    join_alike(families, images.thumbnails)
+    join_named(families, [shared_name(image, root) for image in images.paths], group_by)
+    return families
 
 
 def _groups(families: Families, digests: NDArray[np.uint8], objects: _Objects) -> tuple[Groups, NDArray[np.intp]]:

@@ -36,7 +36,7 @@ from yolops.datasets.versions.sender import Sender
 from yolops.errors import YolopsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
     from pathlib import Path
 
     from yolops.datasets.description import Dataset
@@ -106,37 +106,38 @@ def push(
         return Pushed(version, new=False, images=found.images, files=found.files, bytes=found.bytes)
     layout = lay_out(dataset)
     fresh = {key: item.size for key, item in there.items() if began - item.modified < FRESH}
-    sender = Sender(store, name, fresh, dry_run=dry_run)
-    with sender:
+    with Sender(store, name, fresh, dry_run=dry_run) as sender:
         hashes = _send_files(layout, places, sender, progress)
-    canonical = {path: found.canonical for path, found in hashes.items()}
-    mark = fingerprint(dataset.names, entries(layout.root, layout.splits, canonical))
-    if version and mark != version:
+    manifest, content = _manifest(dataset, layout, hashes, places)
+    if version and manifest.version != version:
         raise YolopsError(f"{dataset.source}: the dataset was changed while it was pushed", "push it again")
-    index = _index(layout, hashes, places)
-    content = write_index(index)
-    manifest = _manifest(mark, dataset, layout, index, content)
-    new = mark not in whole
+    new = manifest.version not in whole
     if new and not dry_run:
         if datetime.now(UTC) - began > FRESH:
             raise YolopsError(f"{store.where}/{name}: the push took longer than {FRESH.days} days", "push it again")
-        # One whose objects are gone is replaced: nobody can pull it.
-        new = _seal(store, name, manifest, content, is_broken=version_key(name, mark) in there)
+        new = _seal(store, name, manifest, content, there)
     own = (content, write_manifest(manifest)) if new else ()
     sent = (sender.objects + len(own), sender.bytes + sum(map(len, own)))
-    return Pushed(mark, new, manifest.images, manifest.files, manifest.bytes, *sent)
+    return Pushed(manifest.version, new, manifest.images, manifest.files, manifest.bytes, *sent)
 
 
-def _seal(store: Store, name: str, manifest: Manifest, index: bytes, *, is_broken: bool) -> bool:
+def _seal(store: Store, name: str, manifest: Manifest, index: bytes, there: Container[str]) -> bool:
     """Write index and manifest, in this order; return False where another push has written the manifest already."""
     store.put(index_key(name, manifest.index), index)
     key = version_key(name, manifest.version)
-    return store.put(key, write_manifest(manifest), only_new=not is_broken)
+    # One whose objects are gone is replaced: nobody can pull it.
+    return store.put(key, write_manifest(manifest), only_new=key not in there)
 
 
-def _manifest(mark: str, dataset: Dataset, layout: Layout, index: Index, content: bytes) -> Manifest:
-    return Manifest(
-        version=mark,
+def _manifest(
+    dataset: Dataset, layout: Layout, hashes: Mapping[str, _Hashes], places: Mapping[str, _Place]
+) -> tuple[Manifest, bytes]:
+    """Return the manifest of a version, and the bytes of its index."""
+    index = _index(layout, hashes, places)
+    content = write_index(index)
+    canonical = {path: found.canonical for path, found in hashes.items()}
+    manifest = Manifest(
+        version=fingerprint(dataset.names, entries(layout.root, layout.splits, canonical)),
         pushed=datetime.now(UTC),
         names=dataset.names,
         images=MappingProxyType({split: len(images) for split, images in layout.splits.items()}),
@@ -144,6 +145,7 @@ def _manifest(mark: str, dataset: Dataset, layout: Layout, index: Index, content
         bytes=sum(member.size for member in index.files),
         index=hashlib.sha256(content).hexdigest(),
     )
+    return manifest, content
 
 
 class _Place(NamedTuple):

@@ -9,6 +9,8 @@ from yolops.datasets.versions.catalogue import AT_ONCE
 from yolops.datasets.versions.manifest import object_key
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from yolops.datasets.versions.manifest import Part
     from yolops.datasets.versions.store import Store
 
@@ -37,8 +39,8 @@ class Sender:
         self.objects = 0
         self.bytes = 0
 
-    def __enter__(self) -> None:
-        pass
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(self, kind: object, *_: object) -> None:
         try:
