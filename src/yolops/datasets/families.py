@@ -113,7 +113,7 @@ def join_named(families: Families, names: Sequence[str], pattern: str) -> None:
 
 
 def _source_of(name: str) -> str | None:
-    match = _ROBOFLOW.fullmatch(splitext(basename(name))[0])  # noqa: PTH119, PTH122
+    match = _ROBOFLOW.fullmatch(splitext(basename(name))[0])  # noqa: PTH119, PTH122 - quicker than Path
     return match[1] if match else None
 
 

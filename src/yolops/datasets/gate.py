@@ -70,7 +70,7 @@ def _files(images: tuple[str, ...]) -> Iterator[str]:
     for image in images:
         labels = label_of(image)
         yield from (image, labels)
-        directories[os.path.dirname(image)] = directories[os.path.dirname(labels)] = None  # noqa: PTH120
+        directories[os.path.dirname(image)] = directories[os.path.dirname(labels)] = None  # noqa: PTH120 - quicker
     # Of a directory the time tells of files that came and went; a cache lies beside the labels.
     yield from chain(directories, map(os.path.dirname, directories))
 

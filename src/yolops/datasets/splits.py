@@ -181,7 +181,7 @@ def _meet(entry: os.DirEntry[str], listing: _Listing, waiting: list[str]) -> Non
     # Hidden names are no data: `._a.jpg` of macOS, `.ipynb_checkpoints`. ultralytics' glob leaves them out too.
     if entry.name.startswith("."):
         return
-    suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122
+    suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - likewise
     if entry.is_dir():
         waiting.append(entry.path)
     elif suffix in IMAGE_SUFFIXES:
@@ -204,7 +204,7 @@ def _listed(source: Path, root: Path, listing: _Listing) -> None:
     for number, line in enumerate(lines, start=1):
         entry = line.strip()
         if not is_image(entry) or "\0" in entry:
-            if os.path.splitext(entry)[1].lower() in IGNORED_SUFFIXES:  # noqa: PTH122
+            if os.path.splitext(entry)[1].lower() in IGNORED_SUFFIXES:  # noqa: PTH122 - likewise
                 listing.ignored.append(entry)
             continue
         path = _beside(source.parent, root, entry)
@@ -218,4 +218,4 @@ def _beside(directory: Path, root: Path, name: str) -> str:
     if name.startswith("./") or os.path.exists(beside):  # noqa: PTH110 - a name too long is no error here
         return beside
     below_root = os.path.normpath(root / name)
-    return below_root if os.path.exists(below_root) else beside  # noqa: PTH110
+    return below_root if os.path.exists(below_root) else beside  # noqa: PTH110 - likewise
