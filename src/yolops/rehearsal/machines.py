@@ -104,7 +104,7 @@ class Machines:
 
     def phases(self) -> Mapping[str, Phase]:
         """Return how far each server is, by name."""
-        return {name: running.phase for name, running in self._running.items()}
+        return {name: running.phase for name, running in list(self._running.items())}
 
     def url(self, name: str) -> str | None:
         """Return the address of a server that answers; None for any other."""
