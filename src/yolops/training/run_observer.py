@@ -21,19 +21,15 @@ class Display(Protocol):
 
     def stop_if_asked(self) -> None:
         """Raise what ends the training when somebody has asked for that; a library may have swallowed it."""
-        ...
 
     def note(self, line: str) -> None:
         """Say one thing."""
-        ...
 
     def step(self, number: int, epochs: int, done: int, total: int) -> None:
         """In epoch `number` of `epochs`, `done` of `total` batches are trained."""
-        ...
 
     def epoch(self, number: int, metrics: Mapping[str, float]) -> None:
         """Epoch `number` is done."""
-        ...
 
 
 class RunObserver:

@@ -50,11 +50,9 @@ class Senders(Protocol):
 
     def start(self, spool: Spool) -> ProcessIdentity:
         """Start the sender of a run."""
-        ...
 
     def wait(self, spool: Spool, sender: ProcessIdentity, waiting: Callable[[str], None], /) -> bool:
         """Wait until the server has all of an ended run; False when it does not answer."""
-        ...
 
 
 class BackgroundSenders:

@@ -69,7 +69,6 @@ class Observer(Protocol):
 
     def started(self, arguments: Mapping[str, object], facts: Mapping[str, str]) -> None:
         """Training is about to begin, with all of these arguments and in these circumstances."""
-        ...
 
     def epoch(self, number: int, metrics: Mapping[str, float]) -> None:
         """An epoch, counted from 1, is done; called before its checkpoint is written.
@@ -77,15 +76,12 @@ class Observer(Protocol):
         Raises:
             EndedEarly: the training shall end here.
         """
-        ...
 
     def step(self, number: int, epochs: int, done: int, total: int) -> None:
         """In epoch `number` of `epochs`, `done` of `total` batches are trained."""
-        ...
 
     def saved(self, number: int) -> None:
         """The checkpoint of an epoch stands, and another epoch follows; not called behind the last one."""
-        ...
 
     def chosen(self, best: Path, imgsz: int) -> None:
         """The epochs are over and no checkpoint changes any more; what the best can do is measured now.
@@ -94,7 +90,6 @@ class Observer(Protocol):
             best: the best checkpoint.
             imgsz: pixels of the longer side that it was trained with.
         """
-        ...
 
 
 class Trainer(Protocol):
@@ -103,11 +98,9 @@ class Trainer(Protocol):
     @property
     def packages(self) -> tuple[str, ...]:
         """The distributions that decide what a training does."""
-        ...
 
     def defaults(self) -> Mapping[str, object]:
         """Return the arguments that are trained with where a person gives none."""
-        ...
 
     def check(self, arguments: Mapping[str, object], start: str | Path) -> None:
         """Refuse what cannot be trained, before anything is written.
@@ -119,7 +112,6 @@ class Trainer(Protocol):
         Raises:
             YolopsError: an argument is unknown or cannot have that value, or the model does not exist.
         """
-        ...
 
     def train(self, spec: TrainSpec, observer: Observer) -> Trained:
         """Train, and return what came out.
@@ -128,4 +120,3 @@ class Trainer(Protocol):
             YolopsError: for what a person can mend.
             KeyboardInterrupt: a person stopped it.
         """
-        ...

@@ -143,7 +143,7 @@ def _untar(
     header = _header_class()
     with archive.open("rb") as file:
         stream = _Bounded(_unpacked(file, start, archive), members.limits.most(members.packed))
-        # As a stream: it is read once from the beginning to the end, and never sought in.
+        # As a stream: it is read once from the beginning to the end, and never sought in; tarfile's types ask for that.
         with closing(tarfile.open(fileobj=stream, mode="r|", tarinfo=header)) as opened:  # type: ignore[call-overload]
             while entry := opened.next():
                 opened.members = []  # they are kept otherwise
