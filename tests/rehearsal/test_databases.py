@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.rehearsal.conftest import Aws, wait_for
-from yolops.rehearsal.mariadb import CLIENT, is_installed
+from yolops.rehearsal.certificates import Authority
+from yolops.rehearsal.databases import Databases
+from yolops.rehearsal.mariadb import CLIENT, Database, is_installed
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason="MariaDB is not installed: apt-get install mariadb-server")
 NAME, PASSWORD = "cells-mlflow", "a-password-of-the-test"
@@ -49,6 +52,17 @@ def database(aws: Aws) -> str:
     )
     wait_for(lambda: (seen(aws) or {}).get("status"), "running")
     return NAME
+
+
+def test_one_that_was_refused_is_tried_again_when_it_is_created_anew(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    databases = Databases(tmp_path, Authority(tmp_path / "certificates"))
+    refused = Database(NAME, "mlflow", PASSWORD, schema="x" * 65, hosts=("db.example.com",))
+    for wanted in ([refused], [refused], [], [refused]):
+        databases.converge(wanted)
+    databases.stop()
+    assert capfd.readouterr().err.count(f"database {NAME}: the database refused its settings") == 2
 
 
 def test_its_user_logs_in_with_the_password_it_was_created_with(aws: Aws, database: str) -> None:

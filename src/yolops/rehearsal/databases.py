@@ -73,6 +73,7 @@ class Databases:
             if name not in names or not names[name].password:
                 server.stop()
                 del self._running[name]
+        self._refused = {name: database for name, database in self._refused.items() if name in names}
         for name, database in names.items():
             if database.password and self._refused.get(name) != database:
                 self._bring_up(database)
@@ -113,7 +114,7 @@ class Databases:
                 server = known[1]
                 server.apply(database)
         except YolopsError as error:
-            # Tried again when it is changed: the same would fail again.
+            # Tried again when it is changed or created anew: the same would fail again.
             self._refused[database.name] = database
             log(f"database {database.name}: {error.message}")
             return
