@@ -200,6 +200,24 @@ def test_a_password_that_is_rotated_is_picked_up_without_a_failed_write(server: 
     assert [point["step"] for point in history["metrics"]] == list(range(20))
 
 
+def test_the_administrator_enters_with_the_password_that_aws_keeps_also_when_it_is_a_new_one(server: Server) -> None:
+    manager = server.aws.client("secretsmanager")
+    kept = json.loads(manager.get_secret_value(SecretId=server.secret)["SecretString"])
+    former, new = kept["admin_password"], "a new password of the administrator"
+
+    def enters(password: str, name: str = "admin") -> bool:
+        return server.ask("/api/2.0/mlflow/users/list", login=(name, password)).status == 200
+
+    assert (enters(former), enters(new)) == (True, False)
+    manager.put_secret_value(SecretId=server.secret, SecretString=json.dumps({**kept, "admin_password": new}))
+    try:
+        wait_for(lambda: enters(new), wanted=True)
+        assert not enters(new, name="somebody else")
+    finally:
+        manager.put_secret_value(SecretId=server.secret, SecretString=json.dumps(kept))
+    wait_for(lambda: enters(former), wanted=True)
+
+
 def _end_connections(server: Server) -> None:
     """End every connection to the database, as a failover would: what comes next must log in anew."""
     data = server.aws.root / ".yolops/rehearsal/databases/cells-mlflow/data"

@@ -26,6 +26,7 @@ def create_app() -> Any:
     from yolops_server import (
         answers,
         backup_routes,
+        kept_password,
         login,
         missing_artifacts,
         permissions,
@@ -57,6 +58,7 @@ def create_app() -> Any:
         permissions.install(handlers._get_tracking_store)
         handlers.message_to_json = answers.quickly(handlers.message_to_json)
     application = with_users(flask_app)
+    kept_password.install(settings, secret)
     refusals.install(application, flask_app)
     request_bodies.install(flask_app)
     missing_artifacts.install()
