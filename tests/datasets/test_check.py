@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -12,7 +13,9 @@ from tests.datasets.dataset_builder import Builder, picture
 from yolops.datasets.check import check
 from yolops.datasets.convert import convert
 from yolops.datasets.description import read_dataset
+from yolops.datasets.images import Level
 from yolops.datasets.report import Report
+from yolops.datasets.sheet import Picked, contact_sheet
 from yolops.findings import Severity
 
 
@@ -162,6 +165,21 @@ def test_a_label_that_is_a_directory_is_an_error_and_not_a_crash(builder: Builde
     path.unlink()
     path.mkdir()
     assert ("label-unreadable", "a.txt") in found(checked(builder), Severity.ERROR)
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("level", Level)
+def test_a_pipe_in_the_place_of_a_file_is_an_error_and_nobody_waits_for_its_writer(
+    builder: Builder, level: Level
+) -> None:
+    image, label = builder.root / "images/train/pipe.png", builder.label("train/a.png", "")
+    label.unlink()
+    os.mkfifo(image)
+    os.mkfifo(label)
+    dataset = read_dataset(builder.yaml)
+    errors = found(check(dataset, level=level), Severity.ERROR)
+    assert {("image-missing", "pipe.png"), ("label-unreadable", "a.txt")} <= errors
+    assert contact_sheet(dataset, [Picked(str(image), "train", ())]).width
 
 
 def test_a_cache_beside_the_labels_is_mentioned_and_left_alone(builder: Builder) -> None:

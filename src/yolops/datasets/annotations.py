@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from yolops.datasets.images import FORMATS, shown_size
+from yolops.datasets.images import FORMATS, opened, shown_size
 from yolops.findings import Finding, Severity
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def image_size(path: Path) -> tuple[int, int]:
         OSError: it is no image that can be read.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with opened(path) as file, Image.open(file, formats=FORMATS) as image:
             return shown_size(image)
     except OSError:
         raise

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -130,7 +132,8 @@ def _read(images: Sequence[str], found: dict[int, list[Finding]]) -> tuple[list[
             flag = 0
         except OSError as error:
             what = f"cannot be read ({error.strerror})"
-            found.setdefault(index, []).append(finding("label-unreadable", path, what, "correct its permissions"))
+            fix = "correct its permissions, or take it out"
+            found.setdefault(index, []).append(finding("label-unreadable", path, what, fix))
         else:
             flag |= EMPTY_LABELS * (not content or content.isspace())
             flag |= HAS_BOM * content.startswith(BOM) | HAS_CRLF * (b"\r\n" in content)
@@ -150,9 +153,12 @@ def label_content(path: str | Path) -> bytes:
         OSError: it cannot be read.
     """
     # Of small files most of the time goes into opening them: no buffer, no text layer.
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    # A pipe, too, is read without waiting for whoever writes to it.
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         content = os.read(file, _LABEL_BLOCK)
+        if not content and not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(errno.EINVAL, "not a file")
         if len(content) < _LABEL_BLOCK:
             return content
         parts = [content]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
+import stat
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +33,7 @@ from yolops.datasets.likeness import thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from yolops.findings import Finding
 
@@ -96,12 +99,30 @@ def look(path: str, level: Level) -> Looked:
         glanced = _glance(path) if level is Level.QUICK else None
         if isinstance(glanced, Looked):
             return glanced
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - quicker than Path
+        with opened(path) as file:
             looked = _examine(file, os.fstat(file.fileno()).st_size, path, glanced or level)
         return looked if glanced is None else Looked(looked.size, findings=looked.findings, form=looked.form)
     except OSError as error:
         what = f"cannot be read ({error.strerror or error})"
-        return Looked(findings=(finding("image-missing", path, what, "correct the list or the permissions"),))
+        fix = "correct the list or the permissions, or take it out"
+        return Looked(findings=(finding("image-missing", path, what, fix),))
+
+
+def opened(path: str | Path) -> FileIO:
+    """Open a file of a dataset, without waiting: a pipe would wait for whoever writes to it.
+
+    Raises:
+        OSError: it cannot be read, or is no file.
+    """
+    file = FileIO(path, opener=_at_once)
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a file")
+    return file
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -133,7 +154,7 @@ def quiet_decoding() -> Iterator[None]:
 def _glance(path: str) -> Looked | Level:
     """Look at the two ends of a file; answer how closely to look at it where they do not tell enough."""
     # Of such a look half the time would go into making a file object.
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         head = os.read(file, HEAD_BYTES)
         end = END_OF_PNG if head.startswith(b"\x89PNG") else END_OF_JPEG

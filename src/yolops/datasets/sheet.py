@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from yolops.datasets.fingerprint import shared_name
-from yolops.datasets.images import FORMATS, quiet_decoding, shown_size, undecoded
+from yolops.datasets.images import FORMATS, opened, quiet_decoding, shown_size, undecoded
 from yolops.datasets.letters import font, is_drawn
 from yolops.datasets.shapes import Shape, keypoints_of, shapes_of
 from yolops.datasets.splits import ImagePaths
@@ -120,7 +120,7 @@ def shown(path: str, most: int) -> tuple[Image.Image, tuple[int, int]]:
     Raises:
         Exception: of whatever kind the decoder found fitting; also for an image with too many pixels.
     """
-    with quiet_decoding(), Image.open(path, formats=FORMATS) as image:
+    with quiet_decoding(), opened(path) as file, Image.open(file, formats=FORMATS) as image:
         size = shown_size(image)
         # Twice as large, so that reducing the rest is smooth.
         image.draft("RGB", (2 * most, 2 * most))

@@ -56,7 +56,7 @@ class Pictures:
             if image is not None:
                 return image_size(image)
         except OSError as error:
-            why = error.strerror or str(error).partition(" '")[0]  # Pillow repeats the path
+            why = error.strerror or str(error).partition(" <")[0]  # Pillow says of which file object
             what, fix = f"cannot be read ({why}), so it is left out", "fetch it again, or take it out"
         self.warn("image-unreadable", image or self.root / name, what, fix)
         return None
