@@ -115,9 +115,11 @@ def test_a_running_platform_is_in_order_in_every_check(running: Place) -> None:
     assert {"Python", "packages", "free disk", "MLflow server", "port", "database", "artifacts"} <= verdicts.keys()
 
 
-def test_a_server_that_is_named_is_looked_at_instead(running: Place) -> None:
+def test_a_server_of_others_that_is_named_is_looked_at_instead(running: Place, tmp_path: Path) -> None:
     address = json.loads(running("status", "--json").stdout)["url"]
-    done = running("--tracking-uri", address, "doctor", "--json")
+    own = running("--tracking-uri", address, "doctor", "--json")
+    assert json.loads(own.stdout)["mode"] == "local"
+    done = Place(tmp_path)("--tracking-uri", address, "doctor", "--json")
     seen = Diagnosis(done.returncode, json.loads(done.stdout))
     assert (seen.code, seen.said["mode"]) == (0, "external")
     assert [seen.verdict(name) for name in ("MLflow", "MLflow login", "MLflow versions")] == ["ok"] * 3
