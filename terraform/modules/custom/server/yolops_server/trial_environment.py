@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from yolops_server.settings import Settings
 
 PATIENCE_S = 1800.0
-# Has what follows be killed when the process that has started it ends, however that does: setpriv(1), prctl(2).
-END_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
+# Has what follows be killed when the process that has started it ends, however that does: prctl(2). setpriv(1) sets
+# capabilities besides, which the service may not.
+PR_SET_PDEATHSIG = 1
+_END = f"ctypes.CDLL(None).prctl({PR_SET_PDEATHSIG}, {signal.SIGKILL:d})"
+END_WITH_PARENT = (sys.executable, "-ISc", f"import ctypes, os, sys; {_END}; os.execv(sys.argv[1], sys.argv[1:])")
 
 
 class NotInstalledError(Exception):
