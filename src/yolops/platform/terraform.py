@@ -187,7 +187,7 @@ class Terraform:
         try:
             self._import_together(identities, shown)
         except YolopsError as error:
-            if len(identities) == 1:
+            if len(identities) <= 1:
                 return dict.fromkeys(identities, error)
         else:
             return dict.fromkeys(identities)
